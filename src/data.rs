@@ -1,0 +1,107 @@
+//! What an application sees of a message. Knows bytes and nothing else.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+/// The content of a message: text stays text and binary stays binary, whatever the transport.
+///
+/// Cloning is cheap: both variants share their bytes.
+///
+/// ```
+/// use engineio::Data;
+///
+/// let greeting = Data::from("hello");
+/// assert_eq!(greeting.as_text(), Some("hello"));
+/// assert_eq!(Data::from(vec![1, 2, 3]).len(), 3);
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// UTF-8 text.
+    Text(ByteString),
+    /// Bytes as they are.
+    Binary(Bytes),
+}
+
+impl Data {
+    /// The length in bytes (not in characters).
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether there is no byte in it. An empty message is still a message.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this is [`Data::Text`].
+    pub fn is_text(&self) -> bool {
+        matches!(self, Data::Text(_))
+    }
+
+    /// The text, if this is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Data::Text(text) => Some(text),
+            Data::Binary(_) => None,
+        }
+    }
+
+    /// The bytes, of text and binary alike.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Data::Text(text) => text.as_bytes(),
+            Data::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Data {
+    /// Empty text.
+    fn default() -> Self {
+        Data::Text(ByteString::new())
+    }
+}
+
+/// Shows the kind and the length only: messages may hold what no log should.
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.is_text() { "Text" } else { "Binary" };
+        write!(f, "{kind}({} bytes)", self.len())
+    }
+}
+
+impl From<&'static str> for Data {
+    fn from(text: &'static str) -> Self {
+        Data::Text(ByteString::from_static(text))
+    }
+}
+
+impl From<String> for Data {
+    fn from(text: String) -> Self {
+        Data::Text(text.into())
+    }
+}
+
+impl From<ByteString> for Data {
+    fn from(text: ByteString) -> Self {
+        Data::Text(text)
+    }
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Self {
+        Data::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Data::Binary(bytes.into())
+    }
+}
+
+impl From<&'static [u8]> for Data {
+    fn from(bytes: &'static [u8]) -> Self {
+        Data::Binary(Bytes::from_static(bytes))
+    }
+}

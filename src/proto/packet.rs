@@ -1,0 +1,195 @@
+//! Packets, and one packet as one WebSocket message. Knows bytes and packets, not sessions.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::error::DecodeError;
+use crate::Data;
+
+/// The revision of the protocol that a session speaks, fixed by `EIO` of its handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Revision {
+    /// `EIO=3`: the clients of Socket.IO 1 and 2. The client sends the pings.
+    V3,
+    /// `EIO=4`: today's clients. The server sends the pings.
+    V4,
+}
+
+impl Revision {
+    /// The number that stands in the query: 3 or 4.
+    pub fn number(self) -> u8 {
+        match self {
+            Revision::V3 => 3,
+            Revision::V4 => 4,
+        }
+    }
+}
+
+/// The type of a packet (protocol, "Packet encoding").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PacketType {
+    /// `0`: the answer to a handshake.
+    Open,
+    /// `1`: this transport, and with it the session, ends.
+    Close,
+    /// `2`: half of a heartbeat, or of a probe.
+    Ping,
+    /// `3`: the other half.
+    Pong,
+    /// `4`: what the application sends and receives.
+    Message,
+    /// `5`: the client has stopped polling; the WebSocket is the transport from here on.
+    Upgrade,
+    /// `6`: ends a poll that has nothing else to say.
+    Noop,
+}
+
+impl PacketType {
+    /// The number on the wire: 0 to 6.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The ASCII digit on the wire: `b'0'` to `b'6'`.
+    pub fn digit(self) -> u8 {
+        b'0' + self.number()
+    }
+
+    /// The type for a number, if there is one.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => PacketType::Open,
+            1 => PacketType::Close,
+            2 => PacketType::Ping,
+            3 => PacketType::Pong,
+            4 => PacketType::Message,
+            5 => PacketType::Upgrade,
+            6 => PacketType::Noop,
+            _ => return None,
+        })
+    }
+
+    /// The type for an ASCII digit, if there is one.
+    pub fn from_digit(digit: u8) -> Option<Self> {
+        Self::from_number(digit.checked_sub(b'0')?)
+    }
+
+    /// The name that engine.io uses in its events: `open`, `message`, ...
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PacketType::Open => "open",
+            PacketType::Close => "close",
+            PacketType::Ping => "ping",
+            PacketType::Pong => "pong",
+            PacketType::Message => "message",
+            PacketType::Upgrade => "upgrade",
+            PacketType::Noop => "noop",
+        }
+    }
+}
+
+/// One packet: a type and what comes with it (empty text where nothing does).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// What it is.
+    pub kind: PacketType,
+    /// What it carries. Only a message carries binary.
+    pub data: Data,
+}
+
+/// A packet as the content of one WebSocket message: an optional byte in front, then the data.
+///
+/// Kept in two parts so that nobody copies a payload to put one byte before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The packet type's digit (text) or number (binary of revision 3); none before binary of revision 4.
+    pub prefix: Option<u8>,
+    /// Text makes a text message, binary a binary one.
+    pub data: Data,
+}
+
+impl Packet {
+    /// A packet without data.
+    pub fn new(kind: PacketType) -> Self {
+        Packet { kind, data: Data::default() }
+    }
+
+    /// A message.
+    pub fn message(data: impl Into<Data>) -> Self {
+        Packet { kind: PacketType::Message, data: data.into() }
+    }
+
+    /// Reads a packet from a WebSocket text message: `<digit><text>`, or `b<base64>` for binary
+    /// (`b<digit><base64>` in revision 3).
+    ///
+    /// # Errors
+    /// [`DecodeError`] on an empty message, an unknown type, or base64 that is none.
+    pub fn from_text(text: ByteString, revision: Revision) -> Result<Self, DecodeError> {
+        let first = *text.as_bytes().first().ok_or(DecodeError::Empty)?;
+        if first == b'b' {
+            return Self::from_base64(&text.as_bytes()[1..], revision);
+        }
+        let kind = PacketType::from_digit(first).ok_or(DecodeError::PacketType)?;
+        // The first byte is an ASCII digit, so the cut lies between two characters.
+        let rest = text.slice_ref(&text[1..]);
+        Ok(Packet { kind, data: Data::Text(rest) })
+    }
+
+    /// Reads a packet from a WebSocket binary message: a message as it is (revision 4), or
+    /// `<number><bytes>` (revision 3).
+    ///
+    /// # Errors
+    /// [`DecodeError`] in revision 3 on an empty message or an unknown type.
+    pub fn from_binary(bytes: Bytes, revision: Revision) -> Result<Self, DecodeError> {
+        match revision {
+            Revision::V4 => Ok(Packet::message(bytes)),
+            Revision::V3 => {
+                let number = *bytes.first().ok_or(DecodeError::Empty)?;
+                let kind = PacketType::from_number(number).ok_or(DecodeError::PacketType)?;
+                Ok(Packet { kind, data: Data::Binary(bytes.slice(1..)) })
+            }
+        }
+    }
+
+    /// Reads what follows the `b` of a base64 packet.
+    pub(crate) fn from_base64(encoded: &[u8], revision: Revision) -> Result<Self, DecodeError> {
+        let (kind, encoded) = match (revision, encoded) {
+            (Revision::V4, _) => (PacketType::Message, encoded),
+            (Revision::V3, [digit, rest @ ..]) => {
+                (PacketType::from_digit(*digit).ok_or(DecodeError::PacketType)?, rest)
+            }
+            (Revision::V3, []) => return Err(DecodeError::Empty),
+        };
+        let bytes = STANDARD.decode(encoded).map_err(|_| DecodeError::Base64)?;
+        Ok(Packet { kind, data: Data::Binary(bytes.into()) })
+    }
+
+    /// This packet as one WebSocket message. With `base64`, binary becomes text (`b64=1`, clients
+    /// that cannot read binary frames).
+    pub fn into_frame(self, revision: Revision, base64: bool) -> Frame {
+        match (self.data, revision) {
+            (data @ Data::Text(_), _) => Frame { prefix: Some(self.kind.digit()), data },
+            (Data::Binary(bytes), _) if base64 => {
+                let mut text = String::with_capacity(2 + bytes.len().div_ceil(3) * 4);
+                push_base64(&mut text, self.kind, &bytes, revision);
+                // The leading `b` goes in front like any type's digit.
+                Frame { prefix: Some(b'b'), data: Data::from(text.split_off(1)) }
+            }
+            (Data::Binary(bytes), Revision::V3) => {
+                Frame { prefix: Some(self.kind.number()), data: Data::Binary(bytes) }
+            }
+            (Data::Binary(bytes), Revision::V4) => Frame { prefix: None, data: Data::Binary(bytes) },
+        }
+    }
+}
+
+/// Appends `b<base64>` (revision 4) or `b<digit><base64>` (revision 3).
+pub(crate) fn push_base64(text: &mut String, kind: PacketType, bytes: &[u8], revision: Revision) {
+    text.push('b');
+    if revision == Revision::V3 {
+        text.push(kind.digit() as char);
+    }
+    STANDARD.encode_string(bytes, text);
+}
