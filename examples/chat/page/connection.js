@@ -1,0 +1,112 @@
+// The connection of the page: an engine.io-client Socket that is made again whenever it is lost.
+//
+// engine.io-client itself does not reconnect. A new Socket is a new session for the server, so whoever uses
+// this class introduces itself again in `onOpen`. States, as `onState(state, seconds)` reports them:
+//
+//   connecting -> polling -> websocket       (or straight to websocket with ?transport=websocket)
+//   any of them -> waiting -> connecting     `seconds` counts down to the next attempt
+//   waiting is called offline while the browser says that there is no network
+//   stopped                                  after stop(), until start()
+
+import { Socket } from "./modules/engine.io-client/dist/engine.io.esm.min.js";
+
+const FIRST_DELAY = 1000; // ms, doubled by every attempt that failed
+const LONGEST_DELAY = 15000; // ms
+const STABLE_AFTER = 5000; // ms open before the delays start from the beginning again
+
+export class Connection {
+  #socket = null;
+  #transports;
+  #on;
+  #attempt = 0;
+  #openedAt = 0;
+  #retryAt = 0;
+  #timer = 0;
+
+  constructor(transports, on) {
+    this.#transports = transports;
+    this.#on = on;
+    addEventListener("online", () => this.retryNow());
+    addEventListener("offline", () => this.#timer && this.#tick());
+    // Long-polling has no connection whose end the server would see at once, hence a last word.
+    addEventListener("pagehide", () => this.stop(true));
+    addEventListener("pageshow", (event) => event.persisted && this.start());
+  }
+
+  start() {
+    if (this.#socket || this.#timer) return;
+    this.#connect();
+  }
+
+  /** Ends the session. `leaving`: the page is going away, and an ordinary request would die with it. */
+  stop(leaving = false) {
+    this.#clearTimer();
+    this.#attempt = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) {
+      if (leaving && socket.id && socket.transport.name === "polling") {
+        const query = new URLSearchParams({ EIO: "4", transport: "polling", sid: socket.id });
+        navigator.sendBeacon(`/engine.io/?${query}`, "1"); // the close packet
+      }
+      socket.close();
+    }
+    this.#on.state("stopped");
+  }
+
+  /** Attempts at once instead of waiting. */
+  retryNow() {
+    if (!this.#timer) return;
+    this.#clearTimer();
+    this.#connect();
+  }
+
+  send(message) {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  #connect() {
+    const socket = new Socket({ path: "/engine.io/", transports: this.#transports });
+    this.#socket = socket;
+    this.#openedAt = 0;
+    const mine = (handler) => (...args) => { if (this.#socket === socket) handler(...args); };
+
+    this.#on.state("connecting");
+    socket.on("open", mine(() => {
+      this.#openedAt = performance.now();
+      this.#on.state(socket.transport.name);
+      this.#on.open({ transport: socket.transport.name });
+    }));
+    socket.on("handshake", mine((open) => this.#on.handshake(open)));
+    socket.on("upgrade", mine((transport) => {
+      this.#on.state(transport.name);
+      this.#on.upgrade({ transport: transport.name, after: Math.round(performance.now() - this.#openedAt) });
+    }));
+    socket.on("message", mine((data) => this.#on.message(data)));
+    socket.on("close", mine((reason) => this.#lost(reason)));
+  }
+
+  #lost(reason) {
+    const lasted = this.#openedAt ? performance.now() - this.#openedAt : 0;
+    this.#socket = null;
+    if (lasted > STABLE_AFTER) this.#attempt = 0;
+    const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempt++);
+    // Half of the delay is random: a server that comes back is not met by everybody in the same moment.
+    this.#retryAt = performance.now() + longest / 2 + (Math.random() * longest) / 2;
+    this.#on.lost({ reason, wasOpen: lasted > 0 });
+    this.#tick();
+  }
+
+  #tick() {
+    this.#clearTimer();
+    const left = this.#retryAt - performance.now();
+    if (left <= 0) return this.#connect();
+    this.#on.state(navigator.onLine ? "waiting" : "offline", Math.ceil(left / 1000));
+    this.#timer = setTimeout(() => this.#tick(), left % 1000 || 1000);
+  }
+
+  #clearTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+  }
+}

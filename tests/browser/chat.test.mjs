@@ -1,0 +1,186 @@
+// The chat example in real browsers: two people, two transports, a server that goes away and comes back.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { checkTools, launch, Person, screenshotPath, startServer } from "./support.mjs";
+
+describe("the chat", { timeout: 120_000 }, () => {
+  let first, second, server;
+  const opened = [];
+
+  before(async () => {
+    checkTools();
+    [first, second] = await Promise.all([launch(), launch()]);
+  });
+  after(async () => { await Promise.all([first?.close(), second?.close()]); });
+  beforeEach(async () => { server = await startServer(); });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((person) => person.page.context().close()));
+    await server?.stop();
+  });
+
+  async function person(browser, name, query = "", options = {}) {
+    const one = await Person.open(browser, `${server.url}/${query}`, options);
+    opened.push(one);
+    if (name) await one.join(name);
+    return one;
+  }
+
+  it("lets two browsers talk, moves both to websocket, and says who leaves", async () => {
+    const ada = await person(first, "Ada");
+    const bob = await person(second, "Bob");
+    await ada.sees("Bob joined");
+
+    await ada.say("Hello Bob");
+    await bob.hears("Ada", "Hello Bob");
+    await bob.say("Hello Ada, ça va? 日本語 🎈\nsecond line");
+    await ada.page.locator(".message:not(.own) .bubble").filter({ hasText: "🎈" }).waitFor();
+    assert.deepEqual(await ada.people(), ["Ada", "Bob"]);
+    assert.deepEqual(await bob.people(), ["Ada", "Bob"]);
+
+    for (const one of [ada, bob]) {
+      await one.pill("websocket");
+      assert.deepEqual(await one.pillStates(), ["connecting", "polling", "websocket"]);
+      assert.deepEqual(one.problems, []);
+    }
+
+    await bob.page.close();
+    await ada.sees("Bob left");
+    assert.deepEqual(await ada.people(), ["Ada"]);
+  });
+
+  it("stays on polling when asked to, and sees at once who leaves", async () => {
+    const ada = await person(first, "Ada", "?transport=polling");
+    const bob = await person(second, "Bob", "?transport=polling");
+    for (let i = 1; i <= 5; i++) {
+      await ada.say(`question ${i}`);
+      await bob.hears("Ada", `question ${i}`);
+      await bob.say(`answer ${i}`);
+      await ada.hears("Bob", `answer ${i}`);
+    }
+    for (const one of [ada, bob]) {
+      assert.deepEqual(await one.pillStates(), ["connecting", "polling"]);
+      assert.deepEqual(one.problems, []);
+    }
+    await bob.leaves();
+    await ada.sees("Bob left");
+  });
+
+  for (const query of ["", "?transport=polling"]) {
+    it(`comes back when the server does (${query || "both transports"})`, async () => {
+      const ada = await person(first, "Ada", query);
+      const bob = await person(second, "Bob", query);
+      const transport = query ? "polling" : "websocket";
+      await Promise.all([ada.pill(transport), bob.pill(transport)]);
+      await ada.say("before");
+      await bob.hears("Ada", "before");
+
+      const { port } = server;
+      await server.stop();
+      await Promise.all([ada.pill(/^reconnecting in \d+ s$/), bob.pill(/^reconnecting in \d+ s$/)]);
+      await ada.page.getByRole("textbox", { name: "Message" }).fill("kept while away");
+      assert.ok(await ada.page.getByRole("button", { name: "Send" }).isDisabled());
+      server = await startServer(port);
+
+      await Promise.all([ada.sees("You are back as Ada"), bob.sees("You are back as Bob")]);
+      await Promise.all([ada.pill(transport), bob.pill(transport)]);
+      await ada.page.getByRole("button", { name: "Send" }).click();
+      await bob.hears("Ada", "kept while away");
+      await bob.say("after");
+      await ada.hears("Bob", "after");
+      await bob.hears("Ada", "before"); // the conversation is still there
+      await ada.page.locator("#people .name", { hasText: "Bob" }).waitFor();
+      assert.deepEqual(await ada.people(), ["Ada", "Bob"]);
+    });
+  }
+
+  it("comes back after the network was away", async () => {
+    const ada = await person(first, "Ada");
+    const bob = await person(second, "Bob");
+    await Promise.all([ada.pill("websocket"), ada.sees("Bob joined")]);
+    await ada.page.context().setOffline(true);
+    await ada.pill("offline");
+    await ada.page.context().setOffline(false);
+    await ada.sees("You are back as Ada");
+    await ada.say("here again");
+    await bob.hears("Ada", "here again");
+  });
+
+  it("keeps the name over a reload", async () => {
+    for (const query of ["", "?transport=polling"]) {
+      const ada = await person(first, "Ada", query);
+      await ada.page.reload();
+      await ada.sees("You joined as Ada");
+      assert.deepEqual(await ada.people(), ["Ada"]);
+      await ada.leaves();
+    }
+  });
+
+  it("refuses a name that is taken, and an empty one, and lets one choose again", async () => {
+    const ada = await person(first, "Ada");
+    const bob = await person(second);
+    const name = bob.page.getByLabel("Your name");
+    for (const [wish, answer] of [["", /type a name/], ["   ", /type a name/], ["Ada", /has this name/], [" aDA ", /has this name/]]) {
+      await name.fill(wish);
+      await name.press("Enter");
+      await bob.page.getByRole("alert").getByText(answer).waitFor();
+    }
+    await bob.join(" Bob ");
+    await ada.sees("Bob joined");
+    await bob.page.getByRole("button", { name: "Leave" }).click();
+    await ada.sees("Bob left");
+    await bob.join("Ben");
+    await ada.sees("Ben joined");
+    assert.deepEqual(await ada.people(), ["Ada", "Ben"]);
+  });
+
+  it("shows a name and a text with HTML in them as text", async () => {
+    const markup = "<img src=x id=evil>"; // 19 of the 24 characters
+    const ada = await person(first, "Ada");
+    const evil = await person(second, markup);
+    await ada.sees(`${markup} joined`);
+    await evil.say("<script>document.title = 'evil'</script><b id=evil>bold</b>");
+    await ada.hears(markup, "<script>document.title = 'evil'</script><b id=evil>bold</b>");
+    assert.deepEqual(await ada.people(), [markup, "Ada"]);
+    for (const one of [ada, evil]) {
+      assert.equal(await one.page.locator("#evil").count(), 0);
+      assert.equal(await one.page.title(), "engineio chat");
+      assert.deepEqual(one.problems, []);
+    }
+  });
+
+  it("looks like something one would show", async () => {
+    const ada = await person(first, "Ada");
+    const grace = await person(second, "Grace");
+    const dark = await person(second, "Linus", "", { colorScheme: "dark" });
+    const phone = await person(first, "Margaret", "", {
+      viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true,
+    });
+    await Promise.all([ada, grace, dark, phone].map((one) => one.pill("websocket")));
+    await ada.say("Morning! The new build is up, could somebody look at the upgrade?");
+    await grace.say("Looking. It opened on polling and moved to websocket before I could blink.");
+    await grace.say("Nothing lost in between.");
+    await ada.say("That was the idea.");
+    await dark.say("What happens when the server restarts?");
+    await ada.say("The page waits a moment, comes back under your name, and keeps what you were writing. Waiting times grow and are partly random, so that not everybody knocks at once.");
+    await phone.say("Works from the train, too");
+    await Promise.all([ada, grace, dark].map((one) => one.hears("Margaret", "Works from the train, too")));
+
+    await ada.page.screenshot({ path: screenshotPath("chat-desktop.png") });
+    await dark.page.screenshot({ path: screenshotPath("chat-dark.png") });
+    await phone.page.screenshot({ path: screenshotPath("chat-phone.png") });
+    await phone.page.getByRole("button", { name: /people/ }).click();
+    await phone.page.screenshot({ path: screenshotPath("chat-phone-people.png") });
+    const visitor = await person(second);
+    await visitor.pill("websocket");
+    await visitor.page.screenshot({ path: screenshotPath("chat-join.png") });
+
+    // Nothing is wider than the screen.
+    for (const one of [ada, dark, phone, visitor]) {
+      assert.ok(await one.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    }
+    await server.stop();
+    await ada.pill(/reconnecting/);
+    await ada.page.screenshot({ path: screenshotPath("chat-reconnecting.png") });
+  });
+});
