@@ -1,10 +1,10 @@
 //! The errors of the rules, by who must act. No catch-all, nothing boxed.
 
 /// Bytes that are no packet or payload. The session that sent them ends with a parse error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// There was nothing where a packet should be.
+    /// There was nothing where a packet should be: an empty body, or nothing behind a separator.
     #[error("empty packet")]
     Empty,
     /// The first character is no packet type.
@@ -16,10 +16,10 @@ pub enum DecodeError {
     /// Text that is not UTF-8.
     #[error("invalid UTF-8")]
     Utf8,
-    /// A length (revision 3) that is missing, no number, or beyond the payload's end.
+    /// A packet's header (revision 3) that is missing or no number, or a length beyond the payload's end.
     #[error("invalid packet length")]
     Length,
-    /// More packets in one payload than its bytes can mean well.
-    #[error("too many packets in one payload")]
-    TooManyPackets,
+    /// A binary payload (`application/octet-stream`) in revision 4, which has none.
+    #[error("binary payload in revision 4")]
+    BinaryPayload,
 }

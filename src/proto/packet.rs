@@ -1,12 +1,20 @@
 //! Packets, and one packet as one WebSocket message. Knows bytes and packets, not sessions.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::error::DecodeError;
 use crate::Data;
+
+/// Writes padding, as all peers do, and reads base64 with and without, as Node does.
+static BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The revision of the protocol that a session speaks, fixed by `EIO` of its handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +103,7 @@ impl PacketType {
 pub struct Packet {
     /// What it is.
     pub kind: PacketType,
-    /// What it carries. Only a message carries binary.
+    /// What it carries. Only a message means anything with binary (in revision 3 a peer can put it on any packet).
     pub data: Data,
 }
 
@@ -113,12 +121,18 @@ pub struct Frame {
 impl Packet {
     /// A packet without data.
     pub fn new(kind: PacketType) -> Self {
-        Packet { kind, data: Data::default() }
+        Packet {
+            kind,
+            data: Data::default(),
+        }
     }
 
     /// A message.
     pub fn message(data: impl Into<Data>) -> Self {
-        Packet { kind: PacketType::Message, data: data.into() }
+        Packet {
+            kind: PacketType::Message,
+            data: data.into(),
+        }
     }
 
     /// Reads a packet from a WebSocket text message: `<digit><text>`, or `b<base64>` for binary
@@ -127,14 +141,26 @@ impl Packet {
     /// # Errors
     /// [`DecodeError`] on an empty message, an unknown type, or base64 that is none.
     pub fn from_text(text: ByteString, revision: Revision) -> Result<Self, DecodeError> {
-        let first = *text.as_bytes().first().ok_or(DecodeError::Empty)?;
+        Self::from_text_part(&text, &text, revision)
+    }
+
+    /// Reads a packet from `part`, which lies in `whole`, and shares it.
+    pub(crate) fn from_text_part(
+        whole: &ByteString,
+        part: &str,
+        revision: Revision,
+    ) -> Result<Self, DecodeError> {
+        let first = *part.as_bytes().first().ok_or(DecodeError::Empty)?;
+        // A cut behind anything but ASCII could lie inside of a character: no type, then.
+        let rest = part.get(1..).ok_or(DecodeError::PacketType)?;
         if first == b'b' {
-            return Self::from_base64(&text.as_bytes()[1..], revision);
+            return Self::from_base64(rest.as_bytes(), revision);
         }
         let kind = PacketType::from_digit(first).ok_or(DecodeError::PacketType)?;
-        // The first byte is an ASCII digit, so the cut lies between two characters.
-        let rest = text.slice_ref(&text[1..]);
-        Ok(Packet { kind, data: Data::Text(rest) })
+        Ok(Packet {
+            kind,
+            data: Data::Text(whole.slice_ref(rest)),
+        })
     }
 
     /// Reads a packet from a WebSocket binary message: a message as it is (revision 4), or
@@ -148,48 +174,78 @@ impl Packet {
             Revision::V3 => {
                 let number = *bytes.first().ok_or(DecodeError::Empty)?;
                 let kind = PacketType::from_number(number).ok_or(DecodeError::PacketType)?;
-                Ok(Packet { kind, data: Data::Binary(bytes.slice(1..)) })
+                Ok(Packet {
+                    kind,
+                    data: Data::Binary(bytes.slice(1..)),
+                })
             }
         }
     }
 
     /// Reads what follows the `b` of a base64 packet.
-    pub(crate) fn from_base64(encoded: &[u8], revision: Revision) -> Result<Self, DecodeError> {
+    fn from_base64(encoded: &[u8], revision: Revision) -> Result<Self, DecodeError> {
         let (kind, encoded) = match (revision, encoded) {
             (Revision::V4, _) => (PacketType::Message, encoded),
-            (Revision::V3, [digit, rest @ ..]) => {
-                (PacketType::from_digit(*digit).ok_or(DecodeError::PacketType)?, rest)
-            }
+            (Revision::V3, [digit, rest @ ..]) => (
+                PacketType::from_digit(*digit).ok_or(DecodeError::PacketType)?,
+                rest,
+            ),
             (Revision::V3, []) => return Err(DecodeError::Empty),
         };
-        let bytes = STANDARD.decode(encoded).map_err(|_| DecodeError::Base64)?;
-        Ok(Packet { kind, data: Data::Binary(bytes.into()) })
+        let bytes = BASE64.decode(encoded).map_err(|_| DecodeError::Base64)?;
+        Ok(Packet {
+            kind,
+            data: Data::Binary(bytes.into()),
+        })
     }
 
     /// This packet as one WebSocket message. With `base64`, binary becomes text (`b64=1`, clients
     /// that cannot read binary frames).
     pub fn into_frame(self, revision: Revision, base64: bool) -> Frame {
         match (self.data, revision) {
-            (data @ Data::Text(_), _) => Frame { prefix: Some(self.kind.digit()), data },
+            (data @ Data::Text(_), _) => Frame {
+                prefix: Some(self.kind.digit()),
+                data,
+            },
             (Data::Binary(bytes), _) if base64 => {
-                let mut text = String::with_capacity(2 + bytes.len().div_ceil(3) * 4);
-                push_base64(&mut text, self.kind, &bytes, revision);
+                let mut text = String::with_capacity(base64_len(bytes.len(), revision) - 1);
+                if revision == Revision::V3 {
+                    text.push(char::from(self.kind.digit()));
+                }
+                BASE64.encode_string(&bytes, &mut text);
                 // The leading `b` goes in front like any type's digit.
-                Frame { prefix: Some(b'b'), data: Data::from(text.split_off(1)) }
+                Frame {
+                    prefix: Some(b'b'),
+                    data: Data::from(text),
+                }
             }
-            (Data::Binary(bytes), Revision::V3) => {
-                Frame { prefix: Some(self.kind.number()), data: Data::Binary(bytes) }
-            }
-            (Data::Binary(bytes), Revision::V4) => Frame { prefix: None, data: Data::Binary(bytes) },
+            (Data::Binary(bytes), Revision::V3) => Frame {
+                prefix: Some(self.kind.number()),
+                data: Data::Binary(bytes),
+            },
+            (Data::Binary(bytes), Revision::V4) => Frame {
+                prefix: None,
+                data: Data::Binary(bytes),
+            },
         }
     }
 }
 
+/// The length of `b<base64>` (revision 4) or `b<digit><base64>` (revision 3) for `len` bytes.
+pub(crate) fn base64_len(len: usize, revision: Revision) -> usize {
+    1 + usize::from(revision == Revision::V3) + len.div_ceil(3) * 4
+}
+
 /// Appends `b<base64>` (revision 4) or `b<digit><base64>` (revision 3).
-pub(crate) fn push_base64(text: &mut String, kind: PacketType, bytes: &[u8], revision: Revision) {
-    text.push('b');
+pub(crate) fn push_base64(out: &mut Vec<u8>, kind: PacketType, bytes: &[u8], revision: Revision) {
+    let start = out.len();
+    out.push(b'b');
     if revision == Revision::V3 {
-        text.push(kind.digit() as char);
+        out.push(kind.digit());
     }
-    STANDARD.encode_string(bytes, text);
+    let text = out.len();
+    out.resize(start + base64_len(bytes.len(), revision), 0);
+    // Cannot fail: the room is exactly what the bytes need.
+    let written = BASE64.encode_slice(bytes, &mut out[text..]);
+    debug_assert_eq!(written, Ok(out.len() - text));
 }
