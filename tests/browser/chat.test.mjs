@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { checkTools, launch, Person, screenshotPath, startServer } from "./support.mjs";
+import { checkTools, joinSilently, launch, Person, screenshotPath, startServer } from "./support.mjs";
 
 describe("the chat", { timeout: 120_000 }, () => {
   let first, second, server;
@@ -106,6 +106,40 @@ describe("the chat", { timeout: 120_000 }, () => {
     await bob.hears("Ada", "here again");
   });
 
+  it("waits for its name while the server still holds the lost session", async () => {
+    const ada = await person(first, "Ada");
+    const bob = await person(second, "Bob");
+    await Promise.all([ada.pill("websocket"), ada.sees("Bob joined")]);
+    await ada.page.context().setOffline(true);
+    await bob.sees("Ada left");
+    const ghost = await joinSilently(server.url, "Ada");
+    await bob.sees("Ada joined");
+    await ada.page.context().setOffline(false);
+    await ada.page.getByText(/^Waiting until the server lets go of your lost session/).waitFor();
+    await ghost.close();
+    await ada.sees("You are back as Ada");
+    await ada.say("finally");
+    await bob.hears("Ada", "finally");
+  });
+
+  it("tells when a message may not have arrived, and sends it again when asked to", async () => {
+    const ada = await person(first, "Ada");
+    const bob = await person(second, "Bob");
+    await Promise.all([ada.pill("websocket"), bob.pill("websocket")]);
+    server.kill("SIGSTOP");
+    await ada.page.getByRole("textbox", { name: "Message" }).fill("into the void");
+    await ada.page.keyboard.press("Enter");
+    await ada.page.locator(".pending").waitFor();
+    server.kill("SIGKILL");
+    await ada.page.getByText("maybe not delivered").waitFor();
+    await server.stop();
+    server = await startServer(server.port);
+    await Promise.all([ada.sees("You are back as Ada"), bob.sees("You are back as Bob")]);
+    await ada.page.getByRole("button", { name: "Send again" }).click();
+    await bob.hears("Ada", "into the void");
+    assert.equal(await ada.page.locator(".failed").count(), 0);
+  });
+
   it("keeps the name over a reload", async () => {
     for (const query of ["", "?transport=polling"]) {
       const ada = await person(first, "Ada", query);
@@ -175,12 +209,22 @@ describe("the chat", { timeout: 120_000 }, () => {
     await visitor.pill("websocket");
     await visitor.page.screenshot({ path: screenshotPath("chat-join.png") });
 
-    // Nothing is wider than the screen.
-    for (const one of [ada, dark, phone, visitor]) {
-      assert.ok(await one.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await server.stop();
+    await Promise.all([ada.pill(/reconnecting/), dark.pill(/reconnecting/)]);
+    await ada.page.screenshot({ path: screenshotPath("chat-reconnecting.png") });
+  });
+
+  it("fits every width, whatever the pill says", async () => {
+    const ada = await person(first, "Ada");
+    const visitor = await person(second);
+    await Promise.all([ada.pill("websocket"), visitor.pill("websocket")]);
+    await ada.say("W".repeat(300));
+    for (const one of [ada, visitor]) {
+      for (const width of [320, 360, 390, 430, 600, 761, 1400]) assert.ok(await one.fits(width), `${width} pixels`);
     }
     await server.stop();
     await ada.pill(/reconnecting/);
-    await ada.page.screenshot({ path: screenshotPath("chat-reconnecting.png") });
+    for (const width of [320, 360, 390, 430]) assert.ok(await ada.fits(width), `${width} pixels`);
+    await ada.page.screenshot({ path: screenshotPath("chat-phone-reconnecting.png") });
   });
 });

@@ -44,7 +44,7 @@ export async function startServer(port = 0) {
     ended.then(({ code, signal }) => reject(new Error(`the chat server ended at once: ${code ?? signal}`)));
     lines.on("line", (line) => {
       const found = /listening on (http:\/\/\S+:(\d+))/.exec(line);
-      if (found) resolve({ url: found[1], port: Number(found[2]), stop });
+      if (found) resolve({ url: found[1], port: Number(found[2]), stop, kill: (signal) => child.kill(signal) });
     });
   });
   return await within(listening, "the chat server did not say that it listens", () => child.kill("SIGKILL"));
@@ -69,6 +69,18 @@ export async function launch() {
   });
 }
 
+/** A bare session on polling, without a page, that joins and then says nothing more. */
+export async function joinSilently(url, name) {
+  const endpoint = `${url}/engine.io/?EIO=4&transport=polling`;
+  const { sid } = JSON.parse((await (await fetch(endpoint)).text()).slice(1));
+  const post = async (body) => {
+    const answer = await fetch(`${endpoint}&sid=${sid}`, { method: "POST", body });
+    assert.equal(answer.status, 200);
+  };
+  await post(`4${JSON.stringify({ type: "join", name })}`);
+  return { close: () => post("1") };
+}
+
 /** One person with a page of its own. Everything waits with a deadline. */
 export class Person {
   constructor(page, problems) {
@@ -77,7 +89,7 @@ export class Person {
   }
 
   static async open(browser, url, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+    const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(DEADLINE);
     const page = await context.newPage();
     const problems = [];
@@ -130,6 +142,15 @@ export class Person {
 
   async people() {
     return (await this.page.locator("#people .name").allTextContents()).sort();
+  }
+
+  /** Whether nothing is cut off or pushed out of the window at this width, in CSS pixels. */
+  async fits(width) {
+    await this.page.setViewportSize({ width, height: 700 });
+    return await this.page.evaluate(() => {
+      const wide = [document.documentElement, document.querySelector(".bar"), document.querySelector(".shell")];
+      return wide.every((node) => node.scrollWidth <= node.clientWidth);
+    });
   }
 
   async leaves() {

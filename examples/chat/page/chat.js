@@ -54,7 +54,7 @@ const connection = new Connection(transports, {
     rejoinUntil = performance.now() + ghostSeconds * 1000;
     if (name) connection.send({ type: "join", name });
   },
-  upgrade: ({ transport, after }) => view.event(`${transport} took over after ${after} ms`, transport),
+  upgrade: ({ transport, after }) => view.event(`${transport} after ${after} ms`, transport),
   message: receive,
   lost: ({ reason, wasOpen }) => {
     view.event(wasOpen ? `lost: ${reason}` : "no answer", "lost");
@@ -72,6 +72,7 @@ function join(wish) {
   name = wish.trim();
   if (!name) return view.askName(wish, REASONS["name empty"]);
   if (open) connection.send({ type: "join", name });
+  else view.room();
 }
 
 function say(text) {

@@ -44,13 +44,13 @@ export class Connection {
     this.#attempt = 0;
     const socket = this.#socket;
     this.#socket = null;
-    if (socket) {
-      if (leaving && socket.id && socket.transport.name === "polling") {
-        const query = new URLSearchParams({ EIO: "4", transport: "polling", sid: socket.id });
-        navigator.sendBeacon(`/engine.io/?${query}`, "1"); // the close packet
-      }
-      socket.close();
+    if (leaving && socket?.id && socket.transport.name === "polling") {
+      const query = new URLSearchParams({ EIO: "4", transport: "polling", sid: socket.id });
+      navigator.sendBeacon(`/engine.io/?${query}`, "1"); // the close packet
+    } else {
+      socket?.close();
     }
+    if (leaving && socket) this.#on.lost({ reason: "page left", wasOpen: true });
     this.#on.state("stopped");
   }
 

@@ -5,8 +5,8 @@ const GROUP_WITHIN = 120000; // ms: messages of one person that close stand toge
 const EVENTS_SHOWN = 6;
 const LOG_KEPT = 500; // messages and notices
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exactClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const exactClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -57,6 +57,7 @@ export class View {
 
   transports(names) {
     for (const step of $("rail").children) step.classList.toggle("off", !names.includes(step.dataset.step));
+    if (names.length === 1) $("pitch").textContent = `This page stays on ${names[0]}, as its address asks.`;
   }
 
   connection(state, seconds) {
@@ -65,6 +66,8 @@ export class View {
       waiting: `reconnecting in ${seconds} s`, offline: "offline", stopped: "offline",
     };
     const pill = $("pill");
+    // The countdown is for the eye: read aloud is only what state it is.
+    if (pill.dataset.state !== state) $("announce").textContent = `Connection: ${state === "waiting" ? "lost, reconnecting" : words[state]}`;
     pill.dataset.state = state;
     $("pill-text").textContent = words[state];
     for (const step of $("rail").children) step.classList.toggle("on", step.dataset.step === state);
@@ -100,6 +103,7 @@ export class View {
     if (me === undefined) return this.#composer("Joining…");
     this.#me = me;
     this.#people = new Set(people);
+    $("side").classList.remove("away");
     this.#drawPeople();
     this.#banner();
     this.#composer("");
@@ -111,8 +115,7 @@ export class View {
   }
 
   outOfRoom() {
-    this.#people.clear();
-    this.#drawPeople();
+    $("side").classList.add("away"); // who was here, until the next welcome says who is
     this.#composer("Not connected");
   }
 
@@ -154,7 +157,7 @@ export class View {
     return {
       confirm: (confirmed, at) => {
         item.classList.remove("pending");
-        bubble.textContent = confirmed;
+        if (bubble.textContent !== confirmed) bubble.textContent = confirmed;
         this.#stamp(time, at);
       },
       fail: (why) => {
