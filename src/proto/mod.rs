@@ -1,19 +1,30 @@
 //! Room 1, the rules. No clock, lock, channel, actix or HTTP type here: time comes in as an argument.
 
+pub mod close;
 pub mod error;
+pub mod event;
 pub mod handshake;
 pub mod packet;
 pub mod payload;
+mod probe;
 pub mod refusal;
 pub mod request;
+mod session;
 pub mod sid;
+mod state;
+mod timer;
 pub mod transport;
 
+pub use close::{Close, CloseReason, SendError};
 pub use error::DecodeError;
+pub use event::{Event, Events, Output, PollId, ProbeId, PushBody, PushId, Reply};
 pub use packet::{Frame, Packet, PacketType, Revision};
 pub use handshake::open_packet;
 pub use payload::Body;
+pub use probe::{Probe, ProbeStep};
 pub use refusal::{BadRequest, Refusal};
 pub use request::{Call, Head, Intent, Jsonp, Method};
+pub use session::{OutgoingFrame, Session, cost};
 pub use sid::{InvalidSid, Sid};
+pub use state::ReadyState;
 pub use transport::{Transport, Transports};

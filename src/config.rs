@@ -1,0 +1,216 @@
+//! The options: plain numbers and switches that every room may read. Hooks are not in here; they live
+//! where their types live (`Server::builder()` and `scope()`).
+
+use std::time::Duration;
+
+use crate::proto::Transports;
+
+/// Everything about a server that is a number or a switch.
+///
+/// `Config::default()` is what this library recommends; [`Config::engine_io_3`] and
+/// [`Config::engine_io_6`] are those versions' own settings.
+///
+/// ```
+/// use std::time::Duration;
+/// use engineio::Config;
+///
+/// let mut config = Config::engine_io_6();
+/// config.ping_interval = Duration::from_secs(10);
+/// assert_eq!(config.ping_timeout, Duration::from_secs(20));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How long the other side may be silent after a ping (revision 4), or beyond `ping_interval`
+    /// (revision 3), before the session ends with `ping timeout`. Also how long the body of a POST may
+    /// take. Default 60 s.
+    pub ping_timeout: Duration,
+    /// How long after the last sign of life a ping is sent (revision 4), or is expected (revision 3).
+    /// Default 25 s.
+    pub ping_interval: Duration,
+    /// How long an upgrade may take, from the WebSocket's opening to `2probe` and from there to `5`.
+    /// When it is over the WebSocket is closed and polling goes on. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// The size limit in bytes of a message on WebSocket and of a POST body, checked before anything is
+    /// buffered. What exceeds it ends the session: 413 for a POST, close code 1009 on a WebSocket.
+    /// Default 1,000,000.
+    pub max_http_buffer_size: usize,
+    /// The transports that are served. Default: all.
+    pub transports: Transports,
+    /// Whether a session may move from polling to WebSocket. Default true.
+    pub allow_upgrades: bool,
+    /// Compression of WebSocket messages. Default on, from 1024 bytes. *Accepted and not acting yet:
+    /// permessage-deflate comes with the next version; until then no extension is negotiated.*
+    pub per_message_deflate: Option<Compression>,
+    /// Compression of polling responses. Default on, from 1024 bytes. *Accepted and not acting yet, like
+    /// [`per_message_deflate`](Self::per_message_deflate).*
+    pub http_compression: Option<Compression>,
+    /// The cookie that carries the session id, for sticky sessions. Default: `io`, path `/`, `HttpOnly`,
+    /// `SameSite=Lax`.
+    pub cookie: Option<Cookie>,
+    /// Which implementation of WebSocket is used. Default: the built-in one.
+    pub ws_engine: WsEngine,
+    /// The path of all requests, compared exactly: nothing below it is taken. Default `/engine.io/`.
+    pub path: String,
+    /// Whether an upgrade request under our path that no transport takes is answered and its connection
+    /// closed. With `false` it is left to the application's default service. Default true.
+    pub destroy_upgrade: bool,
+    /// How long after that answer the connection is closed. Default 1 s.
+    pub destroy_upgrade_timeout: Duration,
+    /// Whether clients of revision 3 (`EIO=3`) are served. Default true.
+    pub allow_eio3: bool,
+    /// From which pages browsers may connect. Default [`Origins::SameHost`].
+    pub origins: Origins,
+    /// How many bytes may wait in a socket's write buffer. Beyond it a send is refused with
+    /// [`SendError::Full`](crate::SendError::Full), and a send that nobody awaits ends the session.
+    /// Default 16 MB (16,000,000).
+    pub max_buffered_bytes: usize,
+    /// Names of the handshake's headers that `Socket::request()` keeps for the session's life, in lower
+    /// case. The factory sees all of them. Default: none.
+    pub keep_headers: Vec<String>,
+    /// A message that travels along with the handshake's answer. Default: none.
+    pub initial_packet: Option<crate::Data>,
+}
+
+/// When compression is worth its while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compression {
+    /// Messages and responses of fewer bytes are sent as they are. Default 1024.
+    pub threshold: usize,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Compression { threshold: 1024 }
+    }
+}
+
+/// The cookie of the handshake's answer. Its value is the session's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cookie {
+    /// Its name. Default `io`.
+    pub name: String,
+    /// `Path`; without one browsers send it on the path of the handshake only. Default `/`.
+    pub path: Option<String>,
+    /// `HttpOnly`: scripts cannot read it. Without a path it is not set, as in engine.io. Default true.
+    pub http_only: bool,
+    /// `SameSite`. Default [`SameSite::Lax`].
+    pub same_site: Option<SameSite>,
+    /// `Secure`: sent over TLS only. Default false.
+    pub secure: bool,
+}
+
+impl Cookie {
+    /// A cookie of this name with the defaults for everything else.
+    pub fn named(name: impl Into<String>) -> Self {
+        Cookie {
+            name: name.into(),
+            path: Some("/".to_owned()),
+            http_only: true,
+            same_site: Some(SameSite::Lax),
+            secure: false,
+        }
+    }
+}
+
+/// The `SameSite` attribute of a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameSite {
+    /// Never sent from other sites.
+    Strict,
+    /// Sent from other sites on top-level navigation only.
+    Lax,
+    /// Always sent (browsers want `Secure` with it).
+    None,
+}
+
+impl SameSite {
+    /// The attribute's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SameSite::Strict => "Strict",
+            SameSite::Lax => "Lax",
+            SameSite::None => "None",
+        }
+    }
+}
+
+/// Which implementation of WebSocket is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WsEngine {
+    /// The built-in one.
+    #[default]
+    BuiltIn,
+}
+
+/// From which pages browsers may connect. Checked on handshakes and upgrades; requests without an
+/// `Origin` header come from no page and pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Origins {
+    /// A request that carries a cookie other than our own must come from a page of this host (`Origin`
+    /// equals `Host`): what guards an application that trusts its cookies against cross-site
+    /// WebSocket hijacking.
+    #[default]
+    SameHost,
+    /// Every page. For servers that do not act on cookies.
+    Any,
+    /// These origins only, each as browsers send it: `https://example.org`, without a slash at the end.
+    List(Vec<String>),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            ping_timeout: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(25),
+            upgrade_timeout: Duration::from_secs(10),
+            max_http_buffer_size: 1_000_000,
+            transports: Transports::all(),
+            allow_upgrades: true,
+            per_message_deflate: Some(Compression::default()),
+            http_compression: Some(Compression::default()),
+            cookie: Some(Cookie::named("io")),
+            ws_engine: WsEngine::BuiltIn,
+            path: "/engine.io/".to_owned(),
+            destroy_upgrade: true,
+            destroy_upgrade_timeout: Duration::from_secs(1),
+            allow_eio3: true,
+            origins: Origins::SameHost,
+            max_buffered_bytes: 16_000_000,
+            keep_headers: Vec::new(),
+            initial_packet: None,
+        }
+    }
+}
+
+impl Config {
+    /// The settings that engine.io 3 documents, for people who move from it. Two things are not copied
+    /// blindly: `max_http_buffer_size` is its documented 10E7, which let a client fill the memory
+    /// (CVE-2020-36048), so think before you keep it; and Origins are not checked, as there.
+    pub fn engine_io_3() -> Self {
+        Config {
+            ping_timeout: Duration::from_millis(60_000),
+            max_http_buffer_size: 100_000_000,
+            origins: Origins::Any,
+            ..Config::default()
+        }
+    }
+
+    /// The settings of engine.io 6: 20 s ping timeout, no cookie, no WebSocket compression, no clients
+    /// of revision 3, Origins not checked.
+    pub fn engine_io_6() -> Self {
+        Config {
+            ping_timeout: Duration::from_millis(20_000),
+            max_http_buffer_size: 1_000_000,
+            per_message_deflate: None,
+            cookie: None,
+            allow_eio3: false,
+            origins: Origins::Any,
+            ..Config::default()
+        }
+    }
+}

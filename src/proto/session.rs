@@ -1,0 +1,310 @@
+//! The state machine of one client: every rule about a session is decided here and below. Knows no clock,
+//! socket or actor: time and what happened come in by `handle_*`, what to do goes out by `poll_*`.
+
+mod flush;
+mod polling;
+mod upgrade;
+mod websocket;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::close::{Close, CloseReason, SendError};
+use super::event::{Event, Events, Output};
+use super::state::{Link, Polling, State, WebSocket};
+use super::timer::{Beat, Heartbeat};
+use super::{Packet, PacketType, ReadyState, Revision, Sid, Transport, Transports, handshake};
+use crate::{Config, Data};
+
+/// How long a closing session waits for the poll that takes its last packets (engine.io's figure).
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub use flush::OutgoingFrame;
+
+/// What a packet costs in the write buffer beyond its bytes: empty ones must not be free.
+const PACKET_OVERHEAD: usize = 64;
+
+/// How many bytes of [`Config::max_buffered_bytes`] a message takes: its length and 64 more.
+pub fn cost(data: &Data) -> usize {
+    data.len() + PACKET_OVERHEAD
+}
+
+/// One client, from handshake to close.
+///
+/// # How to drive it
+///
+/// Do one thing (a `handle_*`, [`send`](Session::send), [`close`](Session::close) ...), then drain:
+/// call [`poll_output`](Session::poll_output) until it returns `None`, then, if the transport is a
+/// WebSocket with room, [`poll_frame`](Session::poll_frame) until *it* returns `None`, then
+/// arrange for [`handle_timeout`](Session::handle_timeout) at [`poll_timeout`](Session::poll_timeout).
+/// Draining may call back into [`send`](Session::send) and [`close`](Session::close) at any point.
+///
+/// `now` must never go backwards. `examples/session.rs` shows a session driven by hand.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    revision: Revision,
+    /// Whether binary travels as base64 on every transport (`b64=1`).
+    base64: bool,
+    interest: Events,
+    state: State,
+    heartbeat: Heartbeat,
+    outputs: VecDeque<Output>,
+    buffer: VecDeque<Outgoing>,
+    buffered: usize,
+    /// The number of the last message taken by `send`.
+    sent: u64,
+    /// Whether a `Flush` was told and its `Drain` not yet.
+    flushing: bool,
+    /// The last poll that carried away something other than a noop.
+    last_reply: Option<super::event::PollId>,
+}
+
+/// A packet in the write buffer.
+#[derive(Debug)]
+struct Outgoing {
+    packet: Packet,
+    compress: bool,
+    /// For a message its number, else that of the last message before it.
+    number: u64,
+}
+
+impl Session {
+    /// A session that is opening: it takes messages, and nothing leaves before [`open`](Self::open).
+    pub fn new(config: Arc<Config>, revision: Revision, base64: bool, interest: Events, now: Instant) -> Self {
+        let heartbeat = Heartbeat::new(revision, config.ping_interval, config.ping_timeout, now);
+        Session {
+            config,
+            revision,
+            base64,
+            interest,
+            state: State::Opening { close: None },
+            heartbeat,
+            outputs: VecDeque::new(),
+            buffer: VecDeque::new(),
+            buffered: 0,
+            sent: 0,
+            flushing: false,
+            last_reply: None,
+        }
+    }
+
+    /// Opens the session on `transport`. The open packet and the initial packet come before anything
+    /// that was sent while opening; on polling they travel alone, in the answer to the handshake
+    /// (which is the first [`handle_poll`](Self::handle_poll)), as engine.io's do.
+    pub fn open(&mut self, now: Instant, transport: Transport, sid: &Sid) {
+        let mut packets = vec![self.open_packet(transport, sid)];
+        packets.extend(self.config.initial_packet.clone().map(Packet::message));
+        let handshake = packets.len();
+        for packet in packets.into_iter().rev() {
+            self.created(&packet);
+            self.buffered += cost(&packet.data);
+            self.buffer.push_front(Outgoing { packet, compress: true, number: 0 });
+        }
+        let link = match transport {
+            Transport::Polling => Link::Polling(Polling { handshake, ..Polling::default() }),
+            Transport::WebSocket => Link::WebSocket(WebSocket::default()),
+        };
+        self.state.open(link, now + CLOSE_TIMEOUT);
+        self.heartbeat =
+            Heartbeat::new(self.revision, self.config.ping_interval, self.config.ping_timeout, now);
+    }
+
+    fn open_packet(&self, transport: Transport, sid: &Sid) -> Packet {
+        let upgrades = match self.config.allow_upgrades {
+            true => transport.upgrades_to() & self.config.transports,
+            false => Transports::none(),
+        };
+        handshake::open_packet(
+            sid,
+            upgrades.iter(),
+            self.config.ping_interval,
+            self.config.ping_timeout,
+            self.config.max_http_buffer_size,
+        )
+    }
+
+    /// The revision of the protocol that this session speaks.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Where it is in its life.
+    pub fn ready_state(&self) -> ReadyState {
+        self.state.ready_state()
+    }
+
+    /// The current transport; none before the session is open and after it is closed.
+    pub fn transport(&self) -> Option<Transport> {
+        self.state.transport()
+    }
+
+    /// How many bytes wait in the write buffer, counted by [`cost`].
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered
+    }
+
+    /// Which events are told from now on. `Close` is told in any case.
+    pub fn set_interest(&mut self, interest: Events) {
+        self.interest = interest;
+    }
+
+    /// Takes a message and returns its number: messages are numbered from 1, and are flushed in order.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] once the session is closing; [`SendError::Full`] when the write buffer has
+    /// no room, [`SendError::TooLarge`] when it never will.
+    pub fn send(&mut self, data: Data, compress: bool) -> Result<u64, SendError> {
+        if !matches!(self.state, State::Opening { close: None } | State::Open(_)) {
+            return Err(SendError::Closed);
+        }
+        let cost = cost(&data);
+        if cost > self.config.max_buffered_bytes {
+            return Err(SendError::TooLarge);
+        }
+        if self.buffered + cost > self.config.max_buffered_bytes {
+            return Err(SendError::Full);
+        }
+        self.sent += 1;
+        self.queue(Packet::message(data), compress);
+        Ok(self.sent)
+    }
+
+    /// Ends the session in good order: what is buffered leaves first, at most 30 s are given to it.
+    pub fn close(&mut self, now: Instant, reason: CloseReason) {
+        self.state.close(reason, now + CLOSE_TIMEOUT);
+        self.answer_last_poll();
+    }
+
+    /// Ends the session at once; what is buffered is dropped.
+    pub fn abort(&mut self, close: impl Into<Close>) {
+        self.end(close);
+    }
+
+    /// Brings the session up to `now`: sends the ping that is due, ends what is overdue.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire_closing(now);
+        self.expire_push(now);
+        self.expire_probe(now);
+        if self.state.link().is_none() {
+            return;
+        }
+        while let Some(beat) = self.heartbeat.handle_timeout(now) {
+            match beat {
+                Beat::Ping => self.queue(Packet::new(PacketType::Ping), false),
+                Beat::Dead => return self.end(CloseReason::PingTimeout),
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, `None` once closed.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let link = self.state.link()?;
+        let mut due = self.heartbeat.due();
+        let mut earlier = |other: Option<Instant>| due = other.map_or(due, |other| due.min(other));
+        if let State::Closing { deadline, .. } = self.state {
+            earlier(Some(deadline));
+        }
+        match link {
+            Link::Polling(polling) => {
+                earlier(polling.push.as_ref().map(|push| push.deadline));
+                earlier(polling.probe.as_ref().map(|probe| probe.deadline));
+                earlier(polling.probe.as_ref().and_then(|probe| probe.noop_at));
+            }
+            Link::WebSocket(websocket) => earlier(websocket.held.map(|push| push.deadline)),
+        }
+        Some(due)
+    }
+
+    /// What to do next, until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.flush_poll();
+            self.finish_closing();
+        }
+        self.outputs.pop_front()
+    }
+
+    fn expire_closing(&mut self, now: Instant) {
+        if let State::Closing { reason, deadline, .. } = self.state
+            && deadline <= now
+        {
+            self.end(reason);
+        }
+    }
+
+    /// Every way to `Closed` leads through here.
+    fn end(&mut self, close: impl Into<Close>) {
+        let close = close.into();
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        match state {
+            State::Closed => return,
+            State::Opening { .. } => {}
+            State::Open(link) | State::Closing { link, .. } => match link {
+                Link::Polling(polling) => self.end_polling(polling, close),
+                Link::WebSocket(websocket) => self.end_websocket(websocket, close),
+            },
+        }
+        self.buffer = VecDeque::new();
+        self.buffered = 0;
+        if matches!(
+            close.reason,
+            CloseReason::TransportError | CloseReason::ParseError | CloseReason::Panicked | CloseReason::BufferFull
+        ) {
+            self.tell(Events::ERROR, || Event::Error(close));
+        }
+        self.outputs.push_back(Output::Event(Event::Close(close)));
+    }
+
+    /// A packet of the client, in order, whatever the transport.
+    fn handle_packet(&mut self, now: Instant, packet: Packet) {
+        self.heartbeat.seen(now);
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.tell(Events::PACKET, || Event::Packet(packet.clone()));
+        match (packet.kind, self.revision) {
+            // After `close` nobody listens any more.
+            (PacketType::Message, _) if matches!(self.state, State::Open(_)) => {
+                self.tell(Events::MESSAGE, || Event::Message(packet.data));
+            }
+            (PacketType::Close, _) => self.end(CloseReason::TransportClose),
+            (PacketType::Ping, Revision::V3) => {
+                self.queue(Packet { kind: PacketType::Pong, data: packet.data }, false);
+                self.tell(Events::HEARTBEAT, || Event::Heartbeat);
+            }
+            (PacketType::Pong, Revision::V4) => {
+                if self.heartbeat.pong(now) {
+                    self.tell(Events::HEARTBEAT, || Event::Heartbeat);
+                }
+            }
+            (PacketType::Ping, Revision::V4) | (PacketType::Pong, Revision::V3) => {
+                self.end(Close::because(CloseReason::TransportError, "invalid heartbeat direction"));
+            }
+            // A client has no business to send these; engine.io ignores them, and so do we.
+            (PacketType::Message | PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => {}
+        }
+    }
+
+    /// Puts a packet in the write buffer. It leaves when the driver drains.
+    fn queue(&mut self, packet: Packet, compress: bool) {
+        self.created(&packet);
+        self.buffered += cost(&packet.data);
+        self.buffer.push_back(Outgoing { packet, compress, number: self.sent });
+        // Messages are refused before they come here; this bounds what a client makes us say.
+        if self.buffered > self.config.max_buffered_bytes + self.config.max_http_buffer_size + 4096 {
+            self.end(CloseReason::BufferFull);
+        }
+    }
+
+    fn created(&mut self, packet: &Packet) {
+        self.tell(Events::PACKET_CREATE, || Event::PacketCreate(packet.clone()));
+    }
+
+    fn tell(&mut self, kind: Events, event: impl FnOnce() -> Event) {
+        if self.interest.contains(kind) {
+            self.outputs.push_back(Output::Event(event()));
+        }
+    }
+}

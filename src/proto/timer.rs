@@ -1,0 +1,163 @@
+//! Which deadlines a session has beside those in its state: the heartbeat. Time comes in as an argument.
+
+use std::time::{Duration, Instant};
+
+use super::Revision;
+
+/// A timer that fires later than this was held up by our own process; the client is not to blame.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The heartbeat of a session, in both directions.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    interval: Duration,
+    timeout: Duration,
+    last_seen: Instant,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// Revision 4: a ping is due.
+    Ping { due: Instant },
+    /// Revision 4: a ping was sent, a sign of life is due.
+    Pong { sent: Instant, due: Instant },
+    /// Revision 3: any sign of life is due.
+    Silence { due: Instant },
+}
+
+/// What a heartbeat wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// Send a ping.
+    Ping,
+    /// The client is gone.
+    Dead,
+}
+
+impl Heartbeat {
+    pub(super) fn new(revision: Revision, interval: Duration, timeout: Duration, now: Instant) -> Self {
+        let phase = match revision {
+            Revision::V4 => Phase::Ping { due: now + interval },
+            Revision::V3 => Phase::Silence { due: now + interval + timeout },
+        };
+        Heartbeat { interval, timeout, last_seen: now, phase }
+    }
+
+    /// A packet came in: any packet is life.
+    pub(super) fn seen(&mut self, now: Instant) {
+        self.last_seen = now;
+    }
+
+    /// A pong came in. Returns whether one was awaited.
+    pub(super) fn pong(&mut self, now: Instant) -> bool {
+        let awaited = matches!(self.phase, Phase::Pong { .. });
+        if awaited {
+            self.phase = Phase::Ping { due: now + self.interval };
+        }
+        awaited
+    }
+
+    pub(super) fn due(&self) -> Instant {
+        match self.phase {
+            Phase::Ping { due } | Phase::Pong { due, .. } | Phase::Silence { due } => due,
+        }
+    }
+
+    /// Brings the heartbeat up to `now`.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Beat> {
+        if now < self.due() {
+            return None;
+        }
+        match self.phase {
+            Phase::Ping { due } => {
+                // Counted from when it was due, so that the timer's grain does not add up; unless this
+                // process was held up, for which the client shall not pay.
+                let sent = if now - due < STALL { due } else { now };
+                self.phase = Phase::Pong { sent, due: sent + self.timeout };
+                Some(Beat::Ping)
+            }
+            Phase::Pong { sent, .. } if self.last_seen > sent => {
+                self.phase = Phase::Ping { due: (self.last_seen + self.interval).max(now) };
+                None
+            }
+            Phase::Silence { .. } if self.last_seen + self.interval + self.timeout > now => {
+                self.phase = Phase::Silence { due: self.last_seen + self.interval + self.timeout };
+                None
+            }
+            // What the client sent while we were held up lies unread: look at it first.
+            Phase::Pong { sent, due } if now - due >= STALL => {
+                self.phase = Phase::Pong { sent, due: now + STALL };
+                None
+            }
+            Phase::Silence { due } if now - due >= STALL => {
+                self.phase = Phase::Silence { due: now + STALL };
+                None
+            }
+            Phase::Pong { .. } | Phase::Silence { .. } => Some(Beat::Dead),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_millis(200);
+
+    fn heartbeat(revision: Revision) -> (Heartbeat, Instant) {
+        let start = Instant::now();
+        (Heartbeat::new(revision, INTERVAL, TIMEOUT, start), start)
+    }
+
+    #[test]
+    fn revision_4_pings_and_gives_up_after_the_timeout() {
+        let (mut beat, start) = heartbeat(Revision::V4);
+        let ms = |n| start + Duration::from_millis(n);
+        assert_eq!(beat.handle_timeout(ms(299)), None);
+        assert_eq!(beat.handle_timeout(ms(302)), Some(Beat::Ping));
+        // 500 and not 502: a late timer does not lengthen the deadline.
+        assert_eq!(beat.due(), ms(500));
+        assert_eq!(beat.handle_timeout(ms(500)), Some(Beat::Dead));
+    }
+
+    #[test]
+    fn a_pong_starts_the_next_interval_and_another_one_changes_nothing() {
+        let (mut beat, start) = heartbeat(Revision::V4);
+        let ms = |n| start + Duration::from_millis(n);
+        assert!(!beat.pong(ms(10)));
+        assert_eq!(beat.due(), ms(300));
+        assert_eq!(beat.handle_timeout(ms(300)), Some(Beat::Ping));
+        assert!(beat.pong(ms(310)));
+        assert_eq!(beat.due(), ms(610));
+        assert!(!beat.pong(ms(320)));
+        assert_eq!(beat.due(), ms(610));
+    }
+
+    #[test]
+    fn any_packet_is_life() {
+        let (mut beat, start) = heartbeat(Revision::V4);
+        let ms = |n| start + Duration::from_millis(n);
+        assert_eq!(beat.handle_timeout(ms(300)), Some(Beat::Ping));
+        beat.seen(ms(450));
+        assert_eq!(beat.handle_timeout(ms(500)), None);
+        assert_eq!(beat.due(), ms(750));
+
+        let (mut beat, start) = heartbeat(Revision::V3);
+        let ms = |n| start + Duration::from_millis(n);
+        beat.seen(ms(100));
+        assert_eq!(beat.handle_timeout(ms(500)), None);
+        assert_eq!(beat.handle_timeout(ms(600)), Some(Beat::Dead));
+    }
+
+    #[test]
+    fn the_servers_own_stall_is_forgiven() {
+        let (mut beat, start) = heartbeat(Revision::V4);
+        let s = |n| start + Duration::from_secs(n);
+        assert_eq!(beat.handle_timeout(s(60)), Some(Beat::Ping));
+        assert_eq!(beat.due(), s(60) + TIMEOUT);
+        assert_eq!(beat.handle_timeout(s(90)), None);
+        assert_eq!(beat.handle_timeout(s(91)), Some(Beat::Dead));
+    }
+}
