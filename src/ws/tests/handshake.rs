@@ -1,0 +1,103 @@
+//! The opening handshake (RFC 6455 sections 1.3, 4.2).
+
+use crate::ws::handshake::{Handshake, HandshakeError, accept_key};
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+fn accept(
+    connection: &[&str],
+    upgrade: &[&str],
+    version: &[&str],
+    key: &[&str],
+) -> Result<[u8; 28], HandshakeError> {
+    let mut handshake = Handshake::new();
+    connection
+        .iter()
+        .for_each(|value| handshake.connection(value.as_bytes()));
+    upgrade
+        .iter()
+        .for_each(|value| handshake.upgrade(value.as_bytes()));
+    version
+        .iter()
+        .for_each(|value| handshake.version(value.as_bytes()));
+    key.iter().for_each(|value| handshake.key(value.as_bytes()));
+    assert_eq!(
+        handshake.is_requested(),
+        handshake.accept() != Err(HandshakeError::Upgrade) && !upgrade.is_empty()
+    );
+    handshake.accept().map(|accept| accept.key)
+}
+
+#[test]
+fn the_rfcs_example() {
+    assert_eq!(accept_key(KEY.as_bytes()), Ok(*b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+}
+
+#[test]
+fn headers_as_clients_and_proxies_write_them() {
+    let connections: [&[&str]; 5] = [
+        &["Upgrade"],
+        &["upgrade"],
+        &["keep-alive, Upgrade"],
+        &["UPGRADE ,\tkeep-alive"],
+        &["keep-alive", "Upgrade"],
+    ];
+    for connection in connections {
+        for upgrade in [
+            &["websocket"][..],
+            &["WebSocket"],
+            &["h2c, websocket"],
+            &["h2c", "websocket"],
+        ] {
+            let key = accept(connection, upgrade, &["13"], &[KEY]);
+            assert_eq!(
+                key,
+                Ok(*b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                "{connection:?} {upgrade:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn refused() {
+    use HandshakeError::*;
+    let up: &[&str] = &["Upgrade"];
+    let ws: &[&str] = &["websocket"];
+    let (v, k): (&[&str], &[&str]) = (&["13"], &[KEY]);
+    type Lines<'a> = &'a [&'a str];
+    let table: [(Lines, Lines, Lines, Lines, HandshakeError); 18] = [
+        (&[], ws, v, k, Connection),
+        (&["keep-alive"], ws, v, k, Connection),
+        (&["upgraded"], ws, v, k, Connection),
+        (&["close upgrade"], ws, v, k, Connection),
+        (up, &[], v, k, Upgrade),
+        (up, &["h2c"], v, k, Upgrade),
+        (up, &["websocket2"], v, k, Upgrade),
+        (up, ws, &[], k, Version),
+        (up, ws, &["8"], k, Version),
+        (up, ws, &["130"], k, Version),
+        (up, ws, &["13", "13"], k, Version),
+        (up, ws, v, &[], Key),
+        (up, ws, v, &[""], Key),
+        (up, ws, v, &["dGhlIHNhbXBsZQ=="], Key),         // short
+        (up, ws, v, &["dGhlIHNhbXBsZSBub25jZXM="], Key), // 17 bytes
+        (up, ws, v, &["dGhlIHNhbXBsZSBub25jZQ"], Key),   // no padding
+        (up, ws, v, &["dGhlIHNhbXBsZSBub25j*Q=="], Key),
+        (up, ws, v, &[KEY, KEY], Key),
+    ];
+    for (connection, upgrade, version, key, error) in table {
+        assert_eq!(
+            accept(connection, upgrade, version, key),
+            Err(error),
+            "{version:?} {key:?}"
+        );
+    }
+}
+
+#[test]
+fn keys_of_22_random_characters() {
+    assert!(accept_key(b"abcdefghijklmnopqrstuv==").is_ok());
+    assert!(accept_key(b"abcdefghijklmnopqrstuvwx").is_err());
+    assert!(accept_key(&[b'A'; 1000]).is_err());
+}
