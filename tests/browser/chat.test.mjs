@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { checkTools, joinSilently, launch, Person, screenshotPath, startServer } from "./support.mjs";
 
+checkTools(); // before any test: what is missing is then the only thing that the run says
+
 describe("the chat", { timeout: 120_000 }, () => {
   let first, second, server;
   const opened = [];
 
   before(async () => {
-    checkTools();
     [first, second] = await Promise.all([launch(), launch()]);
   });
   after(async () => { await Promise.all([first?.close(), second?.close()]); });
