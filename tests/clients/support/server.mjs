@@ -7,6 +7,10 @@ import { within } from "./wait.mjs";
 
 const BUILT = fileURLToPath(new URL("../../../target/debug/examples/echo", import.meta.url));
 
+const running = new Set();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+process.once("SIGTERM", () => process.exit(1));
+
 /** A running echo server: `url` is `http://127.0.0.1:PORT`, `ws` the same with `ws:`. */
 export class EchoServer {
   #child;
@@ -17,6 +21,10 @@ export class EchoServer {
     this.#child = child;
     this.#exit = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
     child.stderr.setEncoding("utf8").on("data", (text) => (this.#stderr += text));
+    // a test file that fails half-way still ends, and takes its servers along
+    running.add(child);
+    child.once("exit", () => running.delete(child));
+    for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   }
 
   /** Starts `echo --port 0 ...flags` and waits for the line that names its address. */
