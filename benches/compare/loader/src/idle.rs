@@ -142,6 +142,10 @@ impl Driver for Parked {
         Ok(used)
     }
 
+    fn drain(&mut self) -> u64 {
+        self.sessions.iter().filter(|session| !session.is_echoed).count() as u64
+    }
+
     fn tally(&mut self) -> &mut Tally {
         &mut self.tally
     }
@@ -184,7 +188,7 @@ fn compare(common: &Common, load: &Load, net: &mut Net, mut driver: impl Opener)
     run_for(net, &mut driver, hold)?;
     let after = resident_kib(common.pid)?;
     let errors = driver.tally().errors;
-    let missing = (FIRST + load.sessions) as u64 - driver.tally().messages;
+    let missing = driver.drain();
     let each = after.saturating_sub(before) as f64 * 1024.0 / load.sessions as f64;
     let transport = if load.transport == Transport::Polling {
         "polling"

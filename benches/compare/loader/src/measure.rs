@@ -11,6 +11,8 @@ use crate::{Common, Span};
 
 /// How long all sessions may take to open.
 const OPENING: Duration = Duration::from_secs(60);
+/// How long the echoes that are due at the end may take.
+const DRAINING: Duration = Duration::from_secs(5);
 /// Longest wait for an event, so that the end of a phase is not missed.
 const WAIT: Duration = Duration::from_millis(10);
 /// Latencies kept per run; later ones are not recorded.
@@ -112,8 +114,19 @@ pub(crate) fn throughput(
         Cpu::of("self")?.since(own_before),
     );
 
+    let messages = driver.tally().messages - messages_before;
+    // What never came back shows only now: a connection that stands still makes no error by itself.
+    let patience = Instant::now() + DRAINING;
+    until(net, driver, Duration::MAX, |driver| {
+        driver.drain() == 0 || Instant::now() >= patience
+    })?;
+    let lost = driver.drain();
+    if lost > 0 {
+        driver.tally().error(format!("{lost} echoes never came"));
+        driver.tally().errors += lost - 1;
+    }
+
     let tally = driver.tally();
-    let messages = tally.messages - messages_before;
     tally.latencies.sort_unstable();
     let count = messages as f64;
     Ok(format!(

@@ -18,6 +18,8 @@ const SCRATCH: usize = 256 * 1024;
 pub(crate) trait Driver {
     /// Bytes arrived on connection `id`. Returns how many of them were used; the rest is kept for the next call.
     fn received(&mut self, net: &mut Net, id: usize, bytes: &[u8]) -> Result<usize, String>;
+    /// From now on nothing new is sent. Returns the messages whose echo is still due.
+    fn drain(&mut self) -> u64;
     /// What was counted so far.
     fn tally(&mut self) -> &mut Tally;
 }

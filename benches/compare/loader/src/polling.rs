@@ -55,6 +55,7 @@ struct Polling {
     host: String,
     path: String,
     sessions: Vec<Session>,
+    is_draining: bool,
     tally: Tally,
 }
 
@@ -110,7 +111,7 @@ impl Polling {
             [b'2'] => state.owes_pong = true,
             [b'6'] => {}
             _ if packet == state.echo.stamp(state.awaited) => {
-                state.awaited = state.awaited.wrapping_add(1);
+                state.awaited += 1;
                 self.tally.messages += 1;
                 if state.awaited == state.next
                     && let Some(sent) = state.sent.take()
@@ -141,14 +142,14 @@ impl Polling {
             );
             return net.send(2 * session + 1, &http::post(&self.host, &target, b"3"));
         }
-        if state.awaited == state.next {
+        if state.awaited == state.next && !self.is_draining {
             for &at in &state.numbers {
                 stamp(
                     &mut state.push[at..at + self.load.size.min(8)],
                     state.next,
                     [0; 8],
                 );
-                state.next = state.next.wrapping_add(1);
+                state.next += 1;
             }
             state.is_pushing = true;
             state.sent = Some(Instant::now());
@@ -186,6 +187,14 @@ impl Driver for Polling {
         Ok(used)
     }
 
+    fn drain(&mut self) -> u64 {
+        self.is_draining = true;
+        self.sessions
+            .iter()
+            .map(|session| u64::from(session.next - session.awaited))
+            .sum()
+    }
+
     fn tally(&mut self) -> &mut Tally {
         &mut self.tally
     }
@@ -199,6 +208,7 @@ pub(crate) fn run(common: &Common, span: &Span, load: &Load) -> io::Result<Strin
         host: net.host(),
         path: common.path.clone(),
         sessions: Vec::new(),
+        is_draining: false,
         tally: Tally::default(),
     };
     for _ in 0..load.sessions {

@@ -95,7 +95,7 @@ impl WebSockets {
                 self.tally.latency(sent);
                 client.sample.1 = None;
             }
-            client.awaited = client.awaited.wrapping_add(1);
+            client.awaited += 1;
             self.tally.messages += 1;
             return Ok(());
         }
@@ -122,7 +122,7 @@ impl WebSockets {
         let client = &mut self.clients[id];
         if client.stage == Stage::Echoing {
             let first = client.next;
-            while client.next.wrapping_sub(client.awaited) < self.load.in_flight && client.next < self.limit {
+            while client.next - client.awaited < self.load.in_flight && client.next < self.limit {
                 client.messages.append(client.next, &mut self.out);
                 client.next += 1;
             }
@@ -155,6 +155,14 @@ impl Driver for WebSockets {
         }
         self.refill(net, id)?;
         Ok(used)
+    }
+
+    fn drain(&mut self) -> u64 {
+        self.limit = 0;
+        self.clients
+            .iter()
+            .map(|client| u64::from(client.next - client.awaited))
+            .sum()
     }
 
     fn tally(&mut self) -> &mut Tally {
