@@ -54,7 +54,10 @@ where
         Form::V3Text => v3::encode_text(packets, &mut bytes),
         Form::V3Binary => v3::encode_binary(packets, &mut bytes),
     }
-    Body { bytes: bytes.into(), binary: form == Form::V3Binary }
+    Body {
+        bytes: bytes.into(),
+        binary: form == Form::V3Binary,
+    }
 }
 
 /// The length in bytes of what [`encode`] would make of the same arguments.
@@ -160,9 +163,14 @@ impl Text {
             Ok(valid) => Text { valid, broken: false },
             Err(error) => {
                 let valid = body.slice(..error.valid_up_to());
-                Text { valid: ByteString::try_from(valid).unwrap_or_default(), broken: true }
+                Text {
+                    valid: ByteString::try_from(valid).unwrap_or_default(),
+                    broken: true,
+                }
             }
         }
     }
 }
 
+#[cfg(test)]
+mod tests;
