@@ -2,11 +2,10 @@
 //! Bounds how much is kept, checks text as it comes. Frames that are whole do not pass through here.
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
+use super::ProtocolError;
 use super::frame::Header;
 use super::mask::{rotate, unmask};
-use super::{Message, ProtocolError};
 
 /// The message that is being received. Its bytes are bounded by what `Header::decode` lets in.
 #[derive(Debug)]
@@ -110,14 +109,13 @@ impl Assembly {
         Ok(())
     }
 
-    /// The message, once it is complete.
-    pub(super) fn finish(self) -> Result<Message, ProtocolError> {
-        if self.text {
-            ByteString::try_from(self.data)
-                .map(Message::Text)
-                .map_err(|_| ProtocolError::InvalidUtf8)
-        } else {
-            Ok(Message::Binary(Bytes::from(self.data)))
-        }
+    /// Whether it is text. The last character may be incomplete.
+    pub(super) fn is_text(&self) -> bool {
+        self.text
+    }
+
+    /// The payload of the whole message.
+    pub(super) fn into_bytes(self) -> Bytes {
+        Bytes::from(self.data)
     }
 }

@@ -65,6 +65,17 @@ enum State {
     },
 }
 
+/// What reading came to. Small on purpose: the payload is not moved through it.
+#[derive(Debug)]
+enum Ready {
+    /// More bytes are needed.
+    Nothing,
+    /// A message in one frame, whose payload begins the input.
+    Frame { text: bool, len: usize, mask: [u8; 4] },
+    /// A message in pieces.
+    Assembled(Box<Assembly>),
+}
+
 /// One WebSocket, seen from the server.
 ///
 /// After each [`receive`](Connection::receive): [`poll_message`](Connection::poll_message) until it gives
@@ -162,13 +173,21 @@ impl Connection {
     /// # Errors
     /// [`ProtocolError`], once: the connection has failed, the close frame that says so is queued (unless one
     /// was sent before), and nothing more is read.
+    #[inline]
     pub fn poll_message(&mut self) -> Result<Option<Message>, ProtocolError> {
-        self.read().inspect_err(|error| {
-            let close = self
-                .is_open()
-                .then(|| CloseFrame::encode(error.close_code(), &error.to_string()));
-            self.end(close, None);
-        })
+        let (text, payload) = match self.read() {
+            Ok(Ready::Nothing) => return Ok(None),
+            Ok(Ready::Frame { text, len, mask }) => (text, self.take_payload(len, mask)),
+            Ok(Ready::Assembled(assembly)) => (assembly.is_text(), assembly.into_bytes()),
+            Err(error) => return Err(self.fail(error)),
+        };
+        if !text {
+            return Ok(Some(Message::Binary(payload)));
+        }
+        match ByteString::try_from(payload) {
+            Ok(text) => Ok(Some(Message::Text(text))),
+            Err(_) => Err(self.fail(ProtocolError::InvalidUtf8)),
+        }
     }
 
     /// Appends one message to `out`, as one frame: `prefix` if there is one, then `payload`. Text must be UTF-8,
@@ -236,8 +255,18 @@ impl Connection {
         self.state = State::Closed { peer };
     }
 
+    /// The peer is told, unless we have closed before.
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        let close = self
+            .is_open()
+            .then(|| CloseFrame::encode(error.close_code(), &error.to_string()));
+        self.end(close, None);
+        error
+    }
+
     /// Frames until a message is whole or the input ends.
-    fn read(&mut self) -> Result<Option<Message>, ProtocolError> {
+    fn read(&mut self) -> Result<Ready, ProtocolError> {
         loop {
             if self.discard > 0 {
                 let taken = self.discard.min(self.input.len() as u64);
@@ -248,12 +277,12 @@ impl Connection {
                 .assembly
                 .as_ref()
                 .is_some_and(|assembly| assembly.missing() > 0)
-                && let Some(message) = self.read_payload()?
+                && let Some(assembly) = self.read_payload()?
             {
-                return Ok(Some(message));
+                return Ok(Ready::Assembled(assembly));
             }
             if self.input.is_empty() {
-                return Ok(None);
+                return Ok(Ready::Nothing);
             }
             let Some(header) = Header::decode(&self.input, self.room(), self.compression)? else {
                 break;
@@ -262,16 +291,40 @@ impl Connection {
                 if !self.read_control(&header)? {
                     break;
                 }
-            } else if !self.is_open() {
+                continue;
+            }
+            if !self.is_open() {
                 self.consume(header.size);
                 self.discard = header.len;
-            } else if let Some(message) = self.read_data(&header)? {
-                return Ok(Some(message));
+                continue;
+            }
+            // `room` was at most a usize.
+            let len = header.len as usize;
+            let text = header.opcode == OpCode::Text;
+            match (&self.assembly, header.opcode) {
+                (None, OpCode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
+                (Some(_), OpCode::Text | OpCode::Binary) => return Err(ProtocolError::UnexpectedMessage),
+                // permessage-deflate: a compressed message takes a way of its own from here.
+                (None, _) if header.fin && self.input.len() - header.size >= len => {
+                    self.input.advance(header.size);
+                    return Ok(Ready::Frame {
+                        text,
+                        len,
+                        mask: header.mask,
+                    });
+                }
+                _ => {}
+            }
+            let assembly = self.assembly.get_or_insert_with(|| Box::new(Assembly::new(text)));
+            assembly.begin(&header, len, self.limits.max_fragments)?;
+            self.consume(header.size);
+            if let Some(assembly) = self.read_payload()? {
+                return Ok(Ready::Assembled(assembly));
             }
         }
         // The beginning of a header or of a control frame: it must not keep the whole read alive.
         self.input = BytesMut::from(&self.input[..]);
-        Ok(None)
+        Ok(Ready::Nothing)
     }
 
     /// How many bytes of payload the next data frame may have.
@@ -284,62 +337,32 @@ impl Connection {
         self.limits.max_message.saturating_sub(kept) as u64
     }
 
-    /// A data frame whose header is there.
+    /// The payload of a frame that is wholly there: a slice of the input, no copy.
     #[inline]
-    fn read_data(&mut self, header: &Header) -> Result<Option<Message>, ProtocolError> {
-        // `room` was at most a usize.
-        let len = header.len as usize;
-        let text = header.opcode == OpCode::Text;
-        match (&self.assembly, header.opcode) {
-            (None, OpCode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
-            (Some(_), OpCode::Text | OpCode::Binary) => return Err(ProtocolError::UnexpectedMessage),
-            // permessage-deflate: a compressed message takes a way of its own from here.
-            (None, _) if header.fin && self.input.len() - header.size >= len => {
-                return self.read_whole(header, len, text).map(Some);
-            }
-            _ => {}
-        }
-        let assembly = self.assembly.get_or_insert_with(|| Box::new(Assembly::new(text)));
-        assembly.begin(header, len, self.limits.max_fragments)?;
-        self.consume(header.size);
-        self.read_payload()
-    }
-
-    /// The fast way: a message in one frame, all of it there. A slice of the input, no copy.
-    #[inline]
-    fn read_whole(&mut self, header: &Header, len: usize, text: bool) -> Result<Message, ProtocolError> {
-        self.input.advance(header.size);
-        let mut payload = if len == self.input.len() {
+    fn take_payload(&mut self, len: usize, mask: [u8; 4]) -> Bytes {
+        let whole = len == self.input.len();
+        let mut payload = if whole {
             std::mem::take(&mut self.input)
         } else {
             self.input.split_to(len)
         };
-        if payload.is_empty() {
-            payload = BytesMut::new();
+        if len == 0 {
+            return Bytes::new();
         }
-        unmask(&mut payload, header.mask);
-        let payload = payload.freeze();
-        if text {
-            ByteString::try_from(payload)
-                .map(Message::Text)
-                .map_err(|_| ProtocolError::InvalidUtf8)
-        } else {
-            Ok(Message::Binary(payload))
-        }
+        unmask(&mut payload, mask);
+        payload.freeze()
     }
 
-    /// What is there of the current frame's payload goes to the message that is being received.
-    fn read_payload(&mut self) -> Result<Option<Message>, ProtocolError> {
+    /// What is there of the current frame's payload goes to the message that is being received; which is
+    /// returned if that was all of it.
+    fn read_payload(&mut self) -> Result<Option<Box<Assembly>>, ProtocolError> {
         let Some(assembly) = &mut self.assembly else {
             return Ok(None);
         };
         let taken = assembly.take(&mut self.input)?;
         let complete = assembly.is_complete();
         self.consume(taken);
-        match self.assembly.take_if(|_| complete) {
-            Some(assembly) => assembly.finish().map(Some),
-            None => Ok(None),
-        }
+        Ok(self.assembly.take_if(|_| complete))
     }
 
     /// A control frame; false if it is not wholly there, or was the last one.
