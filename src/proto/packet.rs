@@ -192,7 +192,7 @@ impl Packet {
             ),
             (Revision::V3, []) => return Err(DecodeError::Empty),
         };
-        let bytes = BASE64.decode(encoded).map_err(|_| DecodeError::Base64)?;
+        let bytes = decode_base64(encoded).map_err(|_| DecodeError::Base64)?;
         Ok(Packet {
             kind,
             data: Data::Binary(bytes.into()),
@@ -229,6 +229,21 @@ impl Packet {
             },
         }
     }
+}
+
+/// Decodes base64, and skips line breaks: engine.io-client-java ends a line after 76 characters.
+fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, base64::DecodeError> {
+    BASE64.decode(encoded).or_else(|error| {
+        if !encoded.contains(&b'\n') {
+            return Err(error);
+        }
+        let joined: Vec<u8> = encoded
+            .iter()
+            .copied()
+            .filter(|byte| !b"\r\n".contains(byte))
+            .collect();
+        BASE64.decode(joined)
+    })
 }
 
 /// The length of `b<base64>` (revision 4) or `b<digit><base64>` (revision 3) for `len` bytes.
@@ -303,6 +318,18 @@ mod tests {
         for bad in ["bA", "bA===", "bAQ==AQ==", "b\u{20ac}", "bAQ-_"] {
             assert_eq!(text(bad, Revision::V4), Err(DecodeError::Base64), "{bad:?}");
         }
+    }
+
+    /// What `Base64.DEFAULT` of Android, and with it engine.io-client-java, makes of 60 bytes.
+    #[test]
+    fn base64_in_lines_is_read() {
+        let lines = format!("b{}\n{}\n", "A".repeat(76), "A".repeat(4));
+        assert_eq!(text(&lines, Revision::V4), Ok(Packet::message(vec![0; 60])));
+        assert_eq!(
+            text("b4AQIDBA==\r\n", Revision::V3),
+            Ok(Packet::message(vec![1, 2, 3, 4]))
+        );
+        assert_eq!(text("bAQ!\n", Revision::V4), Err(DecodeError::Base64));
     }
 
     #[test]
