@@ -9,40 +9,10 @@ use bytestring::ByteString;
 use super::assembly::Assembly;
 use super::frame::{self, Header, OpCode};
 use super::mask::unmask;
-use super::{CloseCode, CloseFrame, ProtocolError};
-use crate::Data;
+use super::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
 
 /// How long the peer's close frame is awaited after ours (RFC 6455 section 7.1.1 leaves it to the server).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What a peer may make a connection hold. Checked against the headers of frames, before their payload comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest message, in bytes, all its fragments together.
-    pub max_message: usize,
-    /// The most frames that one message may come in. A message in one frame is always taken.
-    pub max_fragments: usize,
-}
-
-/// A message, whole and checked (RFC 6455 section 5.6).
-///
-/// Usually a slice of the buffer that was read: whoever keeps a small one for long should copy it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// Text: UTF-8.
-    Text(ByteString),
-    /// Bytes.
-    Binary(Bytes),
-}
-
-impl From<Message> for Data {
-    fn from(message: Message) -> Data {
-        match message {
-            Message::Text(text) => Data::Text(text),
-            Message::Binary(bytes) => Data::Binary(bytes),
-        }
-    }
-}
 
 /// Where the closing handshake is (RFC 6455 section 7.1).
 ///

@@ -27,9 +27,11 @@ mod error;
 pub mod frame;
 pub mod handshake;
 pub mod mask;
+mod message;
 #[cfg(test)]
 mod tests;
 
 pub use close::{CloseCode, CloseFrame, MAX_REASON};
-pub use connection::{CLOSE_TIMEOUT, Connection, Limits, Message};
+pub use connection::{CLOSE_TIMEOUT, Connection};
 pub use error::ProtocolError;
+pub use message::{Limits, Message};

@@ -83,7 +83,12 @@ fn stream(random: &mut Random) -> Vec<u8> {
 
 fn cut<'a>(random: &mut Random, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
-    let most = [3, 50, 3000, 70_000][random.below(4)];
+    // Tiny pieces for short streams only: debug builds take seconds for a megabyte of them.
+    let most = if bytes.len() < 5000 {
+        [2, 50][random.below(2)]
+    } else {
+        [3000, 70_000][random.below(2)]
+    };
     while !bytes.is_empty() {
         let (piece, rest) = bytes.split_at(bytes.len().min(random.below(most + 1)));
         pieces.push(piece);
@@ -98,7 +103,6 @@ fn cuts_change_nothing() {
     for seed in 1..=600 {
         let mut random = Random(seed);
         let bytes = stream(&mut random);
-        // One pong per pass of `transmit`: both are drained at the end only.
         let at_once = feed(&mut connection(), [&bytes[..]]);
         let in_pieces = feed(&mut connection(), cut(&mut random, &bytes));
         assert!(
