@@ -1,0 +1,52 @@
+// The server under test: starts the echo example with flags, knows its port, stops it by its pid.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { within } from "./deadline.mjs";
+
+const BUILT = fileURLToPath(new URL("../../../target/debug/examples/echo", import.meta.url));
+
+/** The program: ENGINEIO_ECHO, or what `cargo build --example echo` leaves. A `.mjs` file is run by node. */
+function command() {
+  const program = process.env.ENGINEIO_ECHO || BUILT;
+  return /\.m?js$/.test(program) ? [process.execPath, [program]] : [program, []];
+}
+
+/** Starts the echo server; `flags` are its command line. Fails when it does not listen within 10 s. */
+export async function startServer(flags = []) {
+  const [program, first] = command();
+  const child = spawn(program, [...first, "--port", "0", ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (chunk) => (log = (log + chunk).slice(-20000)));
+  const exited = new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once("error", (error) => resolve({ error }));
+  });
+  const port = await within(
+    new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const match = /listening on http:\/\/[^\s]*:(\d+)/.exec(line);
+        if (match) resolve(Number(match[1]));
+      });
+      exited.then((end) => reject(new Error(`${program} ended before it listened: ${end.error ?? end.code}\n${log}`)));
+    }),
+    10000,
+    "the server listens",
+  ).catch((error) => {
+    child.kill("SIGKILL");
+    throw error;
+  });
+  return {
+    port,
+    exited,
+    pid: child.pid,
+    log: () => log,
+    signal: (name) => process.kill(child.pid, name),
+    /** Whether the process still runs: a panic that aborts it would show here. */
+    alive: () => child.exitCode === null && child.signalCode === null,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await within(exited, 5000, "the server is gone");
+    },
+  };
+}
