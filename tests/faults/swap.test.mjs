@@ -13,7 +13,8 @@ const MESSAGES = 80;
 const ROUND_MS = 40000;
 
 let server;
-before(async () => (server = await startServer()));
+// The upgrade timeout is no part of this test: a loaded machine must not run into it.
+before(async () => (server = await startServer(["--upgrade-timeout", 60000])));
 after(() => server?.stop());
 
 /** Every connection gets weather of its own: some byte by byte, some slow, some fine. */
