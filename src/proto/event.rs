@@ -106,7 +106,8 @@ pub struct Reply {
     pub body: Body,
     /// Whether one of its packets asks for compression.
     pub compress: bool,
-    /// How many bytes have left the write buffer ([`cost`](super::cost) of each packet).
+    /// How many of the bytes that [`Session::send`](super::Session::send) took leave with it
+    /// ([`cost`](super::cost) of each message).
     pub released: usize,
     /// All messages up to this number (see [`Session::send`](super::Session::send)) are flushed by it.
     pub flushed: u64,

@@ -68,6 +68,15 @@ struct Outgoing {
     compress: bool,
     /// For a message its number, else that of the last message before it.
     number: u64,
+    /// Whether it was taken by `send`.
+    sent: bool,
+}
+
+impl Outgoing {
+    /// How many of the bytes that `send` took leave with it.
+    fn released(&self) -> usize {
+        if self.sent { cost(&self.packet.data) } else { 0 }
+    }
 }
 
 impl Session {
@@ -100,7 +109,7 @@ impl Session {
         for packet in packets.into_iter().rev() {
             self.created(&packet);
             self.buffered += cost(&packet.data);
-            self.buffer.push_front(Outgoing { packet, compress: true, number: 0 });
+            self.buffer.push_front(Outgoing { packet, compress: true, number: 0, sent: false });
         }
         let link = match transport {
             Transport::Polling => Link::Polling(Polling { handshake, ..Polling::default() }),
@@ -167,7 +176,7 @@ impl Session {
             return Err(SendError::Full);
         }
         self.sent += 1;
-        self.queue(Packet::message(data), compress);
+        self.queue(Packet::message(data), compress, true);
         Ok(self.sent)
     }
 
@@ -192,7 +201,7 @@ impl Session {
         }
         while let Some(beat) = self.heartbeat.handle_timeout(now) {
             match beat {
-                Beat::Ping => self.queue(Packet::new(PacketType::Ping), false),
+                Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, false),
                 Beat::Dead => return self.end(CloseReason::PingTimeout),
             }
         }
@@ -271,7 +280,7 @@ impl Session {
             }
             (PacketType::Close, _) => self.end(CloseReason::TransportClose),
             (PacketType::Ping, Revision::V3) => {
-                self.queue(Packet { kind: PacketType::Pong, data: packet.data }, false);
+                self.queue(Packet { kind: PacketType::Pong, data: packet.data }, false, false);
                 self.tell(Events::HEARTBEAT, || Event::Heartbeat);
             }
             (PacketType::Pong, Revision::V4) => {
@@ -288,10 +297,10 @@ impl Session {
     }
 
     /// Puts a packet in the write buffer. It leaves when the driver drains.
-    fn queue(&mut self, packet: Packet, compress: bool) {
+    fn queue(&mut self, packet: Packet, compress: bool, sent: bool) {
         self.created(&packet);
         self.buffered += cost(&packet.data);
-        self.buffer.push_back(Outgoing { packet, compress, number: self.sent });
+        self.buffer.push_back(Outgoing { packet, compress, number: self.sent, sent });
         // Messages are refused before they come here; this bounds what a client makes us say.
         if self.buffered > self.config.max_buffered_bytes + self.config.max_http_buffer_size + 4096 {
             self.end(CloseReason::BufferFull);

@@ -11,9 +11,6 @@ use crate::proto::{Frame, Packet, PacketType, Refusal};
 impl Session {
     /// The next packet for the WebSocket, as one message of it; `None` when there is none or the
     /// transport is not a WebSocket. Call it only while the WebSocket has room.
-    ///
-    /// Returns with the frame: whether it asks for compression, its [`cost`], and the number up to which
-    /// messages are flushed once it has left.
     pub fn poll_frame(&mut self) -> Option<OutgoingFrame> {
         if !matches!(self.state.link(), Some(Link::WebSocket(_))) || self.buffer.is_empty() {
             return None;
@@ -22,15 +19,16 @@ impl Session {
             self.flushing = true;
             self.tell_flush(self.buffer.len());
         }
-        let Outgoing { packet, compress, number } = self.buffer.pop_front()?;
-        let cost = cost(&packet.data);
-        self.buffered -= cost;
+        let outgoing = self.buffer.pop_front()?;
+        let released = outgoing.released();
+        let Outgoing { packet, compress, number, .. } = outgoing;
+        self.buffered -= cost(&packet.data);
         if self.buffer.is_empty() {
             self.flushing = false;
             self.tell(Events::DRAIN, || Event::Drain);
         }
         let frame = packet.into_frame(self.revision, self.base64);
-        Some(OutgoingFrame { frame, compress, cost, number })
+        Some(OutgoingFrame { frame, compress, released, number })
     }
 
     /// Answers the parked poll if there is something to say.
@@ -65,12 +63,12 @@ impl Session {
         let (mut released, mut flushed, mut compress) = (0, 0, false);
         let mut packets = Vec::with_capacity(count + 1);
         for outgoing in self.buffer.drain(..count) {
-            released += cost(&outgoing.packet.data);
+            self.buffered -= cost(&outgoing.packet.data);
+            released += outgoing.released();
             flushed = outgoing.number;
             compress |= outgoing.compress;
             packets.push(outgoing.packet);
         }
-        self.buffered -= released;
         packets.extend(last);
         self.last_reply = Some(poll);
         let body = payload::encode(packets.iter(), self.revision, !self.base64);
@@ -122,8 +120,8 @@ pub struct OutgoingFrame {
     pub frame: Frame,
     /// Whether it asks for compression.
     pub compress: bool,
-    /// How many bytes have left the write buffer ([`cost`]).
-    pub cost: usize,
+    /// How many of the bytes that [`Session::send`] took leave with it ([`cost`]).
+    pub released: usize,
     /// All messages up to this number are flushed once this one is.
     pub number: u64,
 }

@@ -1,0 +1,37 @@
+//! A socket's place in the registry and in the count of the living: given up when dropped, panic or not.
+
+use super::handle::{Server, Socket};
+use super::messages::{Idle, Unregister};
+
+/// Registers nothing itself; whatever happens to its holder, the socket is unregistered and uncounted.
+#[derive(Debug)]
+pub(super) struct Place {
+    server: Server,
+    socket: Socket,
+    registered: bool,
+}
+
+impl Place {
+    pub(super) fn new(socket: Socket) -> Self {
+        let server = socket.server();
+        server.enter();
+        Place { server, socket, registered: true }
+    }
+
+    /// The session is over: its id is free, though its last bytes may still be leaving.
+    pub(super) fn unregister(&mut self) {
+        if std::mem::take(&mut self.registered) {
+            self.server.addr().do_send(Unregister(self.socket.clone()));
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.socket.mark_closed();
+        self.unregister();
+        if self.server.leave() == 0 {
+            self.server.addr().do_send(Idle);
+        }
+    }
+}

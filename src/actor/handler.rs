@@ -1,0 +1,304 @@
+//! How the application is called: an own behaviour in the socket's actor, the recipient of an actor, or
+//! closures. Knows what to call, not what a session decides.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use actix::prelude::{Message, Recipient};
+
+use super::current;
+use super::handle::Socket;
+use super::handshake::Handshake;
+use crate::Data;
+use crate::proto::{self, Close, Events, Packet, Transport};
+
+/// An own behaviour of a socket: it lives and runs inside the socket's actor, so what it sends takes no
+/// mailbox. The fastest way to answer.
+///
+/// Every method has a default that does nothing. A panic ends this session with
+/// [`CloseReason::Panicked`](crate::CloseReason::Panicked), and no other.
+pub trait SocketHandler: 'static {
+    /// Which of the methods are to be called. Asked once, when the session begins.
+    fn interest(&self) -> Events {
+        Events::DEFAULT
+    }
+
+    /// A message came in.
+    fn on_message(&mut self, socket: &Socket, data: Data) {
+        let _ = (socket, data);
+    }
+
+    /// The session has ended. The last call.
+    fn on_close(&mut self, socket: &Socket, close: Close) {
+        let _ = (socket, close);
+    }
+
+    /// A rule was broken; the session ends, `on_close` follows.
+    fn on_error(&mut self, socket: &Socket, close: Close) {
+        let _ = (socket, close);
+    }
+
+    /// The write buffer, these packets, is handed to the transport.
+    fn on_flush(&mut self, socket: &Socket, packets: &[Packet]) {
+        let _ = (socket, packets);
+    }
+
+    /// The write buffer is empty.
+    fn on_drain(&mut self, socket: &Socket) {
+        let _ = socket;
+    }
+
+    /// A packet came in (message, ping, pong ...).
+    fn on_packet(&mut self, socket: &Socket, packet: &Packet) {
+        let _ = (socket, packet);
+    }
+
+    /// A packet is put in the write buffer.
+    fn on_packet_create(&mut self, socket: &Socket, packet: &Packet) {
+        let _ = (socket, packet);
+    }
+
+    /// A heartbeat went to and fro.
+    fn on_heartbeat(&mut self, socket: &Socket) {
+        let _ = socket;
+    }
+
+    /// The client probes a transport.
+    fn on_upgrading(&mut self, socket: &Socket, transport: Transport) {
+        let _ = (socket, transport);
+    }
+
+    /// The client has moved to another transport.
+    fn on_upgrade(&mut self, socket: &Socket, transport: Transport) {
+        let _ = (socket, transport);
+    }
+}
+
+/// What an actor is told that handles one session, or all of them.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+#[non_exhaustive]
+pub enum Event {
+    /// A session has begun.
+    Connection {
+        /// The session.
+        socket: Socket,
+        /// The request that began it, with all its headers.
+        handshake: Arc<Handshake>,
+    },
+    /// A message came in.
+    #[non_exhaustive]
+    Message {
+        /// The session.
+        socket: Socket,
+        /// The message.
+        data: Data,
+        /// Held as long as the message is being worked on.
+        credit: Credit,
+    },
+    /// The session has ended. The last event of its socket.
+    Close {
+        /// The session.
+        socket: Socket,
+        /// Why, and what happened.
+        close: Close,
+    },
+    /// A rule was broken; the session ends, `Close` follows.
+    Error {
+        /// The session.
+        socket: Socket,
+        /// Which.
+        close: Close,
+    },
+    /// The write buffer is handed to the transport.
+    Flush {
+        /// The session.
+        socket: Socket,
+        /// The write buffer.
+        packets: Vec<Packet>,
+    },
+    /// The write buffer is empty.
+    Drain {
+        /// The session.
+        socket: Socket,
+    },
+    /// A packet came in (message, ping, pong ...).
+    Packet {
+        /// The session.
+        socket: Socket,
+        /// The packet.
+        packet: Packet,
+    },
+    /// A packet is put in the write buffer.
+    PacketCreate {
+        /// The session.
+        socket: Socket,
+        /// The packet.
+        packet: Packet,
+    },
+    /// A heartbeat went to and fro.
+    Heartbeat {
+        /// The session.
+        socket: Socket,
+    },
+    /// The client probes a transport.
+    Upgrading {
+        /// The session.
+        socket: Socket,
+        /// The transport.
+        transport: Transport,
+    },
+    /// The client has moved to another transport.
+    Upgrade {
+        /// The session.
+        socket: Socket,
+        /// The transport.
+        transport: Transport,
+    },
+}
+
+/// The right of a message to be in work; given back when it is dropped. It does not slow anybody down yet:
+/// it is here so that inbound flow control will change nothing for those who handle [`Event::Message`].
+#[derive(Debug, Clone, Default)]
+pub struct Credit(());
+
+impl Event {
+    fn new(socket: Socket, event: proto::Event) -> Self {
+        match event {
+            proto::Event::Message(data) => Event::Message { socket, data, credit: Credit(()) },
+            proto::Event::Close(close) => Event::Close { socket, close },
+            proto::Event::Error(close) => Event::Error { socket, close },
+            proto::Event::Flush(packets) => Event::Flush { socket, packets },
+            proto::Event::Drain => Event::Drain { socket },
+            proto::Event::Packet(packet) => Event::Packet { socket, packet },
+            proto::Event::PacketCreate(packet) => Event::PacketCreate { socket, packet },
+            proto::Event::Heartbeat => Event::Heartbeat { socket },
+            proto::Event::Upgrading(transport) => Event::Upgrading { socket, transport },
+            proto::Event::Upgrade(transport) => Event::Upgrade { socket, transport },
+        }
+    }
+}
+
+/// Which kind of event it is.
+fn kind(event: &proto::Event) -> Events {
+    match event {
+        proto::Event::Message(_) => Events::MESSAGE,
+        proto::Event::Close(_) => Events::CLOSE,
+        proto::Event::Error(_) => Events::ERROR,
+        proto::Event::Flush(_) => Events::FLUSH,
+        proto::Event::Drain => Events::DRAIN,
+        proto::Event::Packet(_) => Events::PACKET,
+        proto::Event::PacketCreate(_) => Events::PACKET_CREATE,
+        proto::Event::Heartbeat => Events::HEARTBEAT,
+        proto::Event::Upgrading(_) => Events::UPGRADING,
+        proto::Event::Upgrade(_) => Events::UPGRADE,
+    }
+}
+
+/// The application as the server holds it: who is asked at each connection, and closures for all of them.
+pub(super) struct Application {
+    pub(super) factory: Option<Box<Factory>>,
+    pub(super) hooks: Option<Arc<super::builder::Hooks>>,
+}
+
+pub(super) type Factory = dyn Fn(&Socket, &Handshake) -> Handling + Send + Sync;
+
+/// Who handles one session.
+pub(super) enum Handling {
+    Own(Box<dyn SocketHandler>, Events),
+    Actor(Recipient<Event>, Events),
+}
+
+/// A handler panicked, or the actor that handles the session is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Panicked;
+
+/// Everybody who listens to one session.
+pub(super) struct Listeners {
+    hooks: Option<Arc<super::builder::Hooks>>,
+    handling: Option<Handling>,
+}
+
+impl Application {
+    /// Asks who handles a new session.
+    pub(super) fn connect(&self, socket: &Socket, handshake: &Handshake) -> Result<Listeners, Panicked> {
+        let call = || current::run(socket.key(), || {
+            let handling = self.factory.as_ref().map(|factory| factory(socket, handshake));
+            if let Some(on_connection) = self.hooks.as_ref().and_then(|hooks| hooks.connection.as_ref()) {
+                on_connection(socket, handshake);
+            }
+            handling
+        });
+        let handling = catch_unwind(AssertUnwindSafe(call)).map_err(|_| {
+            // What it wanted before it panicked must not reach the next socket.
+            drop(current::take());
+            Panicked
+        })?;
+        if let Some(Handling::Actor(recipient, events)) = &handling
+            && events.contains(Events::CONNECTION)
+        {
+            let handshake = Arc::new(handshake.clone());
+            recipient.do_send(Event::Connection { socket: socket.clone(), handshake });
+        }
+        Ok(Listeners { hooks: self.hooks.clone(), handling })
+    }
+}
+
+impl Listeners {
+    pub(super) fn interest(&self) -> Events {
+        let handling = match &self.handling {
+            None => Events::empty(),
+            Some(Handling::Own(_, events) | Handling::Actor(_, events)) => *events,
+        };
+        self.hooks.as_ref().map_or(handling, |hooks| handling | hooks.interest())
+    }
+
+    /// Tells everybody. What they send meanwhile is queued in `current`.
+    pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
+        let call = || current::run(socket.key(), || {
+            if let Some(hooks) = &self.hooks {
+                hooks.tell(socket, &event);
+            }
+            match &mut self.handling {
+                None => Ok(()),
+                Some(Handling::Own(handler, events)) => {
+                    if events.contains(kind(&event)) {
+                        tell_own(&mut **handler, socket, event);
+                    }
+                    Ok(())
+                }
+                Some(Handling::Actor(recipient, events)) => {
+                    if events.contains(kind(&event)) {
+                        if !recipient.connected() {
+                            return Err(Panicked);
+                        }
+                        recipient.do_send(Event::new(socket.clone(), event));
+                    }
+                    Ok(())
+                }
+            }
+        });
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Panicked))
+    }
+}
+
+fn tell_own(handler: &mut dyn SocketHandler, socket: &Socket, event: proto::Event) {
+    match event {
+        proto::Event::Message(data) => handler.on_message(socket, data),
+        proto::Event::Close(close) => handler.on_close(socket, close),
+        proto::Event::Error(close) => handler.on_error(socket, close),
+        proto::Event::Flush(packets) => handler.on_flush(socket, &packets),
+        proto::Event::Drain => handler.on_drain(socket),
+        proto::Event::Packet(packet) => handler.on_packet(socket, &packet),
+        proto::Event::PacketCreate(packet) => handler.on_packet_create(socket, &packet),
+        proto::Event::Heartbeat => handler.on_heartbeat(socket),
+        proto::Event::Upgrading(transport) => handler.on_upgrading(socket, transport),
+        proto::Event::Upgrade(transport) => handler.on_upgrade(socket, transport),
+    }
+}
+
+impl std::fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listeners").field("interest", &self.interest()).finish()
+    }
+}

@@ -1,0 +1,159 @@
+//! The mailbox: every message that a socket or the server takes, in one file.
+
+use std::sync::Arc;
+
+use actix::prelude::Message;
+use actix::dev::OneshotSender;
+use tokio::sync::oneshot;
+
+use super::handle::Socket;
+use super::transport::Link;
+use crate::Data;
+use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, SendError};
+
+/// A message for a client: `socket.addr().do_send(Send::text("hi"))`.
+///
+/// Sent by `do_send` it is fire and forget: if the write buffer has no room the session ends with
+/// [`CloseReason::BufferFull`](crate::CloseReason::BufferFull), since nobody can be told. Sent by
+/// `addr.send(..).await` it resolves when the message was flushed to the transport, or with the
+/// [`SendError`] that kept it. [`Socket::try_send`] is the one that is bounded even
+/// while the socket's thread is busy.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), SendError>")]
+pub struct Send {
+    pub(crate) data: Data,
+    pub(crate) compress: bool,
+}
+
+impl Send {
+    /// Text or binary.
+    pub fn new(data: impl Into<Data>) -> Self {
+        Send { data: data.into(), compress: true }
+    }
+
+    /// Text.
+    pub fn text(text: impl Into<bytestring::ByteString>) -> Self {
+        Send::new(text.into())
+    }
+
+    /// Binary.
+    pub fn binary(bytes: impl Into<bytes::Bytes>) -> Self {
+        Send::new(bytes.into())
+    }
+
+    /// Whether this message may be compressed. Default true.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+}
+
+/// A [`Send`] whose bytes are reserved already.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Deliver(pub(crate) Send);
+
+/// The asker of a [`Send`] waits until the message with this number is flushed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AwaitFlush {
+    pub(crate) number: u64,
+    pub(crate) asker: OneshotSender<Result<(), SendError>>,
+}
+
+/// The session shall end, at once or when everything has left.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseSession {
+    pub(crate) close: Close,
+    pub(crate) discard: bool,
+}
+
+/// A deadline of the session may have come.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Heartbeat;
+
+/// A GET asks for packets.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Poll {
+    pub(crate) id: PollId,
+    pub(crate) answer: oneshot::Sender<Result<Reply, Refusal>>,
+}
+
+/// The client of a GET left before it was answered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PollAborted(pub(crate) PollId);
+
+/// A POST announces itself; a short one brings its body along.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Push {
+    pub(crate) id: PushId,
+    pub(crate) binary: bool,
+    pub(crate) body: Option<PushBody>,
+    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// The first bytes of a POST's body have come, the last ones not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PushBegun(pub(crate) PushId);
+
+/// The body of a POST is complete, or will never be.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Payload {
+    pub(crate) id: PushId,
+    pub(crate) body: Result<PushBody, Refusal>,
+}
+
+/// A WebSocket sent `2probe`.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Probe {
+    pub(crate) id: ProbeId,
+    pub(crate) link: Arc<Link>,
+}
+
+/// A WebSocket sent `5`; what it sent behind waits in its link.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Upgrade(pub(crate) ProbeId);
+
+/// The WebSocket of an upgrade attempt is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ProbeLost(pub(crate) ProbeId);
+
+/// Something happened at the session's WebSocket: look at the link.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LinkSignal;
+
+/// To the server: enter a socket in the registry.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), super::registry::RegisterError>")]
+pub(crate) struct Register(pub(crate) Socket);
+
+/// To the server: this session is over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unregister(pub(crate) Socket);
+
+/// To the server: no socket lives any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Idle;
+
+/// To the server: take no new sessions, end all in good order; answered when the last one is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Shutdown;
+
+/// To the server: end what is left, at once.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ShutdownNow;

@@ -1,0 +1,25 @@
+//! Room 2, the processes: time, mailboxes and the application's handlers. No rule of the protocol is decided
+//! here and nothing of HTTP is known; `proto` and `ws` are asked, `http` is served.
+
+mod builder;
+mod current;
+mod guard;
+mod handle;
+mod handler;
+mod handshake;
+pub(crate) mod messages;
+mod registry;
+mod server;
+mod socket;
+pub(crate) mod transport;
+
+pub use builder::{IdError, ServerBuilder};
+pub use handle::{Server, Socket};
+pub use handler::{Credit, Event, SocketHandler};
+pub use handshake::{Extensions, Handshake, Headers};
+pub use messages::Send;
+pub use server::ServerActor;
+pub use socket::SocketActor;
+
+pub(crate) use handle::OpenError;
+pub(crate) use socket::Opened;

@@ -1,0 +1,321 @@
+//! The process of one client: a message in the mailbox becomes one call of the session, then what the session
+//! wants is done. No rule of the protocol is decided here.
+
+mod mailbox;
+mod tickets;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use self::tickets::Tickets;
+use super::current::{self, Command};
+use super::guard::Place;
+use super::handle::{OpenError, Server, Socket};
+use super::handler::Listeners;
+use super::handshake::Handshake;
+use super::messages::{CloseSession, Heartbeat, Send};
+use super::transport::{Link, Outbound, PendingPoll, decode};
+use crate::proto::{
+    Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
+    Session, Sid, Transport, cost,
+};
+use crate::ws::Message;
+
+/// How long a closed session waits for its WebSocket to take the last frames.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The process of one client. It lives on the thread that took the handshake.
+#[derive(Debug)]
+pub struct SocketActor {
+    session: Session,
+    socket: Socket,
+    listeners: Listeners,
+    place: Place,
+    poll: Option<(PollId, oneshot::Sender<Result<Reply, Refusal>>)>,
+    push: Option<(PushId, oneshot::Sender<Result<(), Refusal>>)>,
+    /// The WebSocket that is the transport.
+    link: Option<Arc<Link>>,
+    /// The WebSocket that wants to become it.
+    probe: Option<(ProbeId, Arc<Link>)>,
+    /// What was taken from the link; kept for its memory.
+    inbound: VecDeque<Message>,
+    tickets: Tickets,
+    timer: Option<(Instant, SpawnHandle)>,
+    /// Set when the session has ended: when to stop waiting for the WebSocket.
+    linger: Option<Instant>,
+}
+
+/// A session that has just been opened.
+pub(crate) enum Opened {
+    /// On polling: the handshake is its first poll.
+    Polling(PendingPoll),
+    /// On a WebSocket, whose end of the link this is.
+    WebSocket(Arc<Link>),
+}
+
+impl Server {
+    /// Opens a session and starts its process on this thread. When this returns the session can be found.
+    pub(crate) async fn open(&self, sid: Sid, handshake: Handshake, base64: bool) -> Result<Opened, OpenError> {
+        let context = Context::<SocketActor>::new();
+        let kept = handshake.keep(&self.config().keep_headers);
+        let socket = Socket::new(sid, context.address(), self.clone(), kept);
+        let place = Place::new(socket.clone());
+        self.register(socket.clone()).await?;
+        let listeners =
+            self.application().connect(&socket, &handshake).map_err(|_| OpenError::Panicked)?;
+        let now = Instant::now();
+        let interest = listeners.interest();
+        let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
+        let link = (handshake.transport == Transport::WebSocket).then(|| Arc::new(Link::new(socket.clone())));
+        let mut actor = SocketActor {
+            session,
+            socket: socket.clone(),
+            listeners,
+            place,
+            poll: None,
+            push: None,
+            link: link.clone(),
+            probe: None,
+            inbound: VecDeque::new(),
+            tickets: Tickets::default(),
+            timer: None,
+            linger: None,
+        };
+        // What the application said in its factory comes behind the open packet.
+        actor.obey(now);
+        actor.session.open(now, handshake.transport, &socket.id());
+        actor.socket.publish(&actor.session);
+        if let Some(link) = &link {
+            link.adopt();
+        }
+        context.run(actor);
+        log::debug!(target: "engineio::socket", "{:?} opened on {}", socket.id(), handshake.transport);
+        Ok(match link {
+            Some(link) => Opened::WebSocket(link),
+            None => Opened::Polling(PendingPoll::new(socket)),
+        })
+    }
+}
+
+impl Actor for SocketActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.drain(Instant::now(), ctx);
+    }
+}
+
+impl SocketActor {
+    /// One call of the session, then all that follows from it.
+    fn with_session(&mut self, ctx: &mut Context<Self>, call: impl FnOnce(&mut Session, Instant)) {
+        let now = Instant::now();
+        call(&mut self.session, now);
+        self.drain(now, ctx);
+    }
+
+    /// Like [`with_session`](Self::with_session), for calls after which the actor must remember who asked.
+    fn with_self(&mut self, ctx: &mut Context<Self>, call: impl FnOnce(&mut Self, Instant)) {
+        let now = Instant::now();
+        call(self, now);
+        self.drain(now, ctx);
+    }
+
+    /// Does what the session wants, until it wants nothing more.
+    fn drain(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        loop {
+            self.perform_all(now);
+            let sent = self.pump();
+            if !self.read(now) && !sent {
+                break;
+            }
+        }
+        self.socket.publish(&self.session);
+        match self.linger {
+            None => self.arm(now, ctx),
+            Some(deadline) => self.finish(now, deadline, ctx),
+        }
+    }
+
+    fn perform_all(&mut self, now: Instant) {
+        while let Some(output) = self.session.poll_output() {
+            self.perform(now, output);
+        }
+    }
+
+    fn perform(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Event(event) => self.tell(now, event),
+            Output::Reply(reply) => self.reply(reply),
+            Output::PushDone { push, result } => {
+                if let Some((_, answer)) = self.push.take_if(|(id, _)| *id == push) {
+                    let _ = answer.send(result);
+                }
+            }
+            Output::DropProbe(probe) => {
+                if let Some((_, link)) = self.probe.take_if(|(id, _)| *id == probe) {
+                    link.close(Close::new(CloseReason::TransportClose));
+                }
+            }
+            Output::CloseWebSocket(close) => {
+                if let Some(link) = &self.link {
+                    link.close(close);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        let (poll, released, flushed) = (reply.poll, reply.released, reply.flushed);
+        let asker = self.poll.take_if(|(id, _)| *id == poll);
+        if asker.is_some_and(|(_, answer)| answer.send(Ok(reply)).is_ok()) {
+            self.socket.release(released);
+            self.tickets.flushed(flushed);
+        } else {
+            self.session.handle_poll_gone(poll);
+        }
+    }
+
+    /// Tells the application, and does what it wants meanwhile.
+    fn tell(&mut self, now: Instant, event: Event) {
+        let end = match event {
+            Event::Close(close) => Some(close),
+            _ => None,
+        };
+        let told = self.listeners.tell(&self.socket, event);
+        self.obey(now);
+        if told.is_err() {
+            log::error!(target: "engineio::socket", "{:?}: its handler panicked", self.socket.id());
+            self.session.abort(CloseReason::Panicked);
+        }
+        if let Some(close) = end {
+            log::debug!(
+                target: "engineio::socket",
+                "{:?} closed: {} {}", self.socket.id(), close.reason, close.description
+            );
+            self.linger = Some(now + LINGER);
+            self.place.unregister();
+        }
+    }
+
+    /// Does what a handler of this socket has queued.
+    fn obey(&mut self, now: Instant) {
+        let mut commands = current::take();
+        for command in commands.drain(..) {
+            match command {
+                Command::Send(send) => self.accept(send),
+                Command::Close(close) => self.close(now, &close),
+            }
+        }
+        current::give_back(commands);
+    }
+
+    /// A message whose bytes are reserved.
+    fn accept(&mut self, send: Send) {
+        let _ = self.try_accept(send);
+    }
+
+    /// Like [`accept`](Self::accept); tells the message's number.
+    fn try_accept(&mut self, Send { data, compress }: Send) -> Result<u64, SendError> {
+        let cost = cost(&data);
+        self.session.send(data, compress).inspect_err(|_| self.socket.release(cost))
+    }
+
+    fn close(&mut self, now: Instant, CloseSession { close, discard }: &CloseSession) {
+        if *discard {
+            self.session.abort(*close);
+        } else {
+            self.session.close(now, close.reason);
+        }
+    }
+
+    /// Moves frames to the WebSocket as long as it has room. Returns whether any moved.
+    fn pump(&mut self) -> bool {
+        let Some(link) = &self.link else { return false };
+        let (session, tickets, mut released) = (&mut self.session, &mut self.tickets, 0);
+        let (mut last, waiting) = (None, tickets.are_waiting());
+        let moved = link.push_outbound(
+            || waiting,
+            || {
+                let outgoing = session.poll_frame()?;
+                released += outgoing.released;
+                last = Some(outgoing.number);
+                Some(Outbound::Frame(outgoing.frame))
+            },
+        );
+        self.socket.release(released);
+        if let Some(number) = last {
+            self.tickets.sent(number);
+        }
+        moved
+    }
+
+    /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
+    fn read(&mut self, now: Instant) -> bool {
+        let Some(link) = self.link.clone() else { return false };
+        if !self.session.is_reading() {
+            return false;
+        }
+        let mut inbound = std::mem::take(&mut self.inbound);
+        let glance = link.take_inbound(&mut inbound);
+        let any = !inbound.is_empty();
+        for message in inbound.drain(..) {
+            self.session.handle_frame(now, decode(message, self.session.revision()));
+            self.perform_all(now);
+        }
+        inbound.shrink_to(32);
+        self.inbound = inbound;
+        if glance.drained {
+            self.tickets.all_sent_are_flushed();
+        }
+        if let Some(close) = glance.lost {
+            self.session.handle_websocket_lost(close);
+            return true;
+        }
+        any
+    }
+
+    /// Sees to it that the session is woken at its next deadline. A timer that is early enough stays: it is
+    /// cheaper to fire it in vain than to move it with every packet.
+    fn arm(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        let Some(due) = self.session.poll_timeout() else { return };
+        match self.timer {
+            Some((at, _)) if at <= due => return,
+            Some((_, timer)) => drop(ctx.cancel_future(timer)),
+            None => {}
+        }
+        let timer = ctx.notify_later(Heartbeat, due.saturating_duration_since(now));
+        self.timer = Some((due, timer));
+    }
+
+    /// The session is over: stops as soon as the WebSocket has taken what is left, or at the deadline.
+    fn finish(&mut self, now: Instant, deadline: Instant, ctx: &mut Context<Self>) {
+        let left = self.link.as_ref().map(|link| link.glance());
+        let done = left.is_none_or(|glance| {
+            if glance.drained && glance.lost.is_none() {
+                self.tickets.all_sent_are_flushed();
+            }
+            glance.drained || glance.lost.is_some()
+        });
+        if done || now >= deadline {
+            self.tickets.closed();
+            ctx.stop();
+        } else if self.timer.is_none_or(|(at, _)| at > deadline) {
+            let timer = ctx.notify_later(Heartbeat, deadline.saturating_duration_since(now));
+            self.timer = Some((deadline, timer));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.session.ready_state() == ReadyState::Closed
+    }
+
+    /// `3probe`.
+    fn answer_probe(&self, link: &Link) {
+        let mut pong = Some(Probe::pong().into_frame(self.session.revision(), false));
+        link.push_outbound(|| false, || pong.take().map(Outbound::Frame));
+    }
+}

@@ -1,0 +1,198 @@
+//! The mailbox of a socket: what each message calls. An `if` about the protocol would be in the wrong room.
+
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::prelude::*;
+
+use super::SocketActor;
+use crate::actor::messages::{
+    AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe, ProbeLost,
+    Push, PushBegun, Send, Upgrade,
+};
+use crate::proto::{Close, CloseReason, SendError, cost};
+
+impl Handler<Send> for SocketActor {
+    type Result = SendReply;
+
+    fn handle(&mut self, send: Send, ctx: &mut Self::Context) -> SendReply {
+        if let Err(error) = self.socket.reserve(cost(&send.data)) {
+            return SendReply(Err(if self.is_over() { SendError::Closed } else { error }));
+        }
+        let number = self.try_accept(send);
+        self.with_session(ctx, |_, _| ());
+        SendReply(number)
+    }
+}
+
+/// The answer to a [`Send`]: later, when it was flushed; or that it was refused.
+#[derive(Debug)]
+pub struct SendReply(Result<u64, SendError>);
+
+impl MessageResponse<SocketActor, Send> for SendReply {
+    fn handle(self, ctx: &mut Context<SocketActor>, asker: Option<OneshotSender<Result<(), SendError>>>) {
+        match (self.0, asker) {
+            (Ok(number), Some(asker)) => ctx.notify(AwaitFlush { number, asker }),
+            (Err(error), Some(asker)) => drop(asker.send(Err(error))),
+            (Err(SendError::Full | SendError::TooLarge), None) => {
+                ctx.notify(CloseSession { close: Close::new(CloseReason::BufferFull), discard: true });
+            }
+            (Ok(_) | Err(_), None) => {}
+        }
+    }
+}
+
+impl Handler<AwaitFlush> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, AwaitFlush { number, asker }: AwaitFlush, ctx: &mut Self::Context) {
+        self.tickets.wait(number, asker);
+        // It may have been handed to the WebSocket before anybody waited.
+        if let Some(link) = &self.link {
+            link.notify_drained();
+        }
+        self.with_session(ctx, |_, _| ());
+    }
+}
+
+impl Handler<Deliver> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver(send): Deliver, ctx: &mut Self::Context) {
+        self.socket.dequeued();
+        self.accept(send);
+        self.with_session(ctx, |_, _| ());
+    }
+}
+
+impl Handler<CloseSession> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, message: CloseSession, ctx: &mut Self::Context) {
+        self.with_session(ctx, |session, now| match message.discard {
+            true => session.abort(message.close),
+            false => session.close(now, message.close.reason),
+        });
+    }
+}
+
+impl Handler<Heartbeat> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Heartbeat, ctx: &mut Self::Context) {
+        self.timer = None;
+        self.with_session(ctx, |session, now| session.handle_timeout(now));
+    }
+}
+
+impl Handler<Poll> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Poll { id, answer }: Poll, ctx: &mut Self::Context) {
+        let mut parked = None;
+        self.with_self(ctx, |actor, now| match actor.session.handle_poll(now, id) {
+            Ok(()) => {
+                actor.poll = Some((id, answer));
+            }
+            // The answer to the poll that waited comes first.
+            Err(refusal) => parked = Some((answer, refusal)),
+        });
+        if let Some((answer, refusal)) = parked {
+            let _ = answer.send(Err(refusal));
+        }
+    }
+}
+
+impl Handler<PollAborted> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, PollAborted(id): PollAborted, ctx: &mut Self::Context) {
+        self.poll.take_if(|(poll, _)| *poll == id);
+        self.with_session(ctx, |session, _| session.handle_poll_gone(id));
+    }
+}
+
+impl Handler<Push> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Push { id, binary, body, answer }: Push, ctx: &mut Self::Context) {
+        let mut refused = None;
+        self.with_self(ctx, |actor, now| match actor.session.handle_push(now, id, binary) {
+            Ok(()) => {
+                actor.push = Some((id, answer));
+                if let Some(body) = body {
+                    actor.session.handle_payload(now, id, body);
+                }
+            }
+            Err(refusal) => refused = Some((answer, refusal)),
+        });
+        if let Some((answer, refusal)) = refused {
+            let _ = answer.send(Err(refusal));
+        }
+    }
+}
+
+impl Handler<PushBegun> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, PushBegun(id): PushBegun, ctx: &mut Self::Context) {
+        self.with_session(ctx, |session, _| session.handle_push_begun(id));
+    }
+}
+
+impl Handler<Payload> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Payload { id, body }: Payload, ctx: &mut Self::Context) {
+        self.with_session(ctx, |session, now| match body {
+            Ok(body) => session.handle_payload(now, id, body),
+            Err(refusal) => session.handle_push_failed(id, refusal),
+        });
+    }
+}
+
+impl Handler<Probe> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Probe { id, link }: Probe, ctx: &mut Self::Context) {
+        self.with_self(ctx, |actor, now| match actor.session.handle_probe(now, id) {
+            Ok(()) => {
+                actor.answer_probe(&link);
+                actor.probe = Some((id, link));
+            }
+            Err(_) => link.close(Close::new(CloseReason::TransportClose)),
+        });
+    }
+}
+
+impl Handler<Upgrade> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Upgrade(id): Upgrade, ctx: &mut Self::Context) {
+        self.with_self(ctx, |actor, now| {
+            let swapped = actor.session.handle_upgrade(now, id).is_ok();
+            let Some((_, link)) = actor.probe.take_if(|(probe, _)| *probe == id) else { return };
+            if swapped {
+                link.adopt();
+                actor.link = Some(link);
+            } else {
+                link.close(Close::new(CloseReason::TransportClose));
+            }
+        });
+    }
+}
+
+impl Handler<ProbeLost> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, ProbeLost(id): ProbeLost, ctx: &mut Self::Context) {
+        self.probe.take_if(|(probe, _)| *probe == id);
+        self.with_session(ctx, |session, _| session.handle_probe_lost(id));
+    }
+}
+
+impl Handler<LinkSignal> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LinkSignal, ctx: &mut Self::Context) {
+        self.with_session(ctx, |_, _| ());
+    }
+}

@@ -1,0 +1,247 @@
+//! The two queues between a WebSocket and its socket: they may live on different threads, so each side takes
+//! in one go what the other has put there, and the mailbox carries signals only.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::actor::handle::Socket;
+use crate::actor::messages::LinkSignal;
+use crate::proto::{Close, Frame};
+use crate::ws::{CloseCode, Message};
+
+/// How many bytes may lie in one direction before its producer has to wait.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// What a queued item costs beyond its bytes.
+const ITEM_OVERHEAD: usize = 64;
+
+/// Both queues.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: Socket,
+    queues: Mutex<Queues>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    inbound: VecDeque<Message>,
+    inbound_bytes: usize,
+    outbound: VecDeque<Outbound>,
+    outbound_bytes: usize,
+    /// A signal lies in the socket's mailbox already.
+    signalled: bool,
+    /// The socket wants a signal when the outbound queue is empty.
+    wants_drained: bool,
+    /// The session reads from this link: it is its transport.
+    adopted: bool,
+    /// The WebSocket's side, to be woken.
+    waker: Option<Waker>,
+    /// The WebSocket is gone.
+    lost: Option<Close>,
+}
+
+/// What the socket wants sent.
+#[derive(Debug)]
+pub(crate) enum Outbound {
+    Frame(Frame),
+    Close(CloseCode, &'static str),
+}
+
+/// What a socket sees when it looks at its link.
+#[derive(Debug, Default)]
+pub(crate) struct Glance {
+    /// Nothing waits to be sent.
+    pub(crate) drained: bool,
+    /// The WebSocket is gone.
+    pub(crate) lost: Option<Close>,
+}
+
+impl Link {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Link { socket, queues: Mutex::default() }
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// No code of others runs under the lock, so a poisoned one holds nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // The WebSocket's side.
+
+    /// Puts messages in for the socket, and signals it.
+    pub(super) fn push_inbound(&self, messages: &mut Vec<Message>) {
+        let mut queues = self.lock();
+        for message in messages.drain(..) {
+            queues.inbound_bytes += size(&message);
+            queues.inbound.push_back(message);
+        }
+        self.signal(queues);
+    }
+
+    /// Whether more should be read from the WebSocket now. If not, `waker` is woken when it should.
+    pub(super) fn wants_input(&self, waker: &Waker) -> bool {
+        let mut queues = self.lock();
+        if queues.inbound_bytes < HIGH_WATER {
+            return true;
+        }
+        queues.keep_waker(waker);
+        false
+    }
+
+    /// Takes up to `limit` bytes of what is to be sent, at least one item if there is one. If there is none,
+    /// `waker` is woken when there is.
+    pub(super) fn take_outbound(&self, limit: usize, waker: &Waker, mut take: impl FnMut(Outbound)) {
+        let mut queues = self.lock();
+        let mut taken = 0;
+        while taken < limit
+            && let Some(item) = queues.outbound.pop_front()
+        {
+            taken += item.size();
+            take(item);
+        }
+        queues.outbound_bytes -= taken;
+        queues.keep_waker(waker);
+        if queues.outbound.is_empty() {
+            queues.outbound.shrink_to(16);
+            if std::mem::take(&mut queues.wants_drained) {
+                self.signal(queues);
+            }
+        }
+    }
+
+    /// The WebSocket is gone.
+    pub(super) fn lose(&self, close: Close) {
+        let mut queues = self.lock();
+        if queues.lost.is_none() {
+            queues.lost = Some(close);
+            queues.outbound.clear();
+            queues.outbound_bytes = 0;
+            self.signal(queues);
+        }
+    }
+
+    /// One signal for many things.
+    fn signal(&self, mut queues: MutexGuard<'_, Queues>) {
+        if queues.adopted && !std::mem::replace(&mut queues.signalled, true) {
+            drop(queues);
+            self.socket.addr().do_send(LinkSignal);
+        }
+    }
+
+    // The socket's side.
+
+    /// The session reads from this link from here on.
+    pub(in crate::actor) fn adopt(&self) {
+        self.lock().adopted = true;
+    }
+
+    /// Looks at the link; whatever happens from here on is signalled anew.
+    pub(in crate::actor) fn glance(&self) -> Glance {
+        self.lock().glance()
+    }
+
+    /// Takes all that the WebSocket has brought, in exchange for an empty queue. A loss that is seen besides
+    /// comes behind it.
+    pub(in crate::actor) fn take_inbound(&self, inbound: &mut VecDeque<Message>) -> Glance {
+        let mut queues = self.lock();
+        let blocked = std::mem::take(&mut queues.inbound_bytes) >= HIGH_WATER;
+        std::mem::swap(&mut queues.inbound, inbound);
+        let waker = if blocked { queues.waker.take() } else { None };
+        let glance = queues.glance();
+        drop(queues);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        glance
+    }
+
+    /// Puts items in as long as there is room and `next` has some; a signal comes when it is empty again, if
+    /// there was not room enough or `notify` asks for it. Returns whether anything was put in.
+    pub(in crate::actor) fn push_outbound(
+        &self,
+        notify: impl FnOnce() -> bool,
+        mut next: impl FnMut() -> Option<Outbound>,
+    ) -> bool {
+        let mut queues = self.lock();
+        if queues.lost.is_some() {
+            // Nobody will send it; the session hears of the loss by the signal.
+            return false;
+        }
+        let before = queues.outbound.len();
+        let full = loop {
+            if queues.outbound_bytes >= HIGH_WATER {
+                break true;
+            }
+            let Some(item) = next() else { break false };
+            queues.outbound_bytes += item.size();
+            queues.outbound.push_back(item);
+        };
+        let pushed = queues.outbound.len() > before;
+        queues.wants_drained |= full || (pushed && notify());
+        let waker = if pushed { queues.waker.take() } else { None };
+        drop(queues);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        pushed
+    }
+
+    /// A signal comes when what waits to be sent is gone.
+    pub(in crate::actor) fn notify_drained(&self) {
+        let mut queues = self.lock();
+        queues.wants_drained = !queues.outbound.is_empty();
+    }
+
+    /// Closes the WebSocket behind all that waits to be sent.
+    pub(in crate::actor) fn close(&self, close: Close) {
+        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        let mut once = Some(Outbound::Close(code, close.reason.as_str()));
+        let mut queues = self.lock();
+        if queues.lost.is_some() {
+            return;
+        }
+        queues.outbound.extend(once.take());
+        queues.wants_drained = true;
+        let waker = queues.waker.take();
+        drop(queues);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Queues {
+    fn glance(&mut self) -> Glance {
+        self.signalled = false;
+        Glance { drained: self.outbound.is_empty(), lost: self.lost }
+    }
+
+    fn keep_waker(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(kept) if kept.will_wake(waker) => {}
+            kept => *kept = Some(waker.clone()),
+        }
+    }
+}
+
+impl Outbound {
+    fn size(&self) -> usize {
+        match self {
+            Outbound::Frame(frame) => frame.data.len() + ITEM_OVERHEAD,
+            Outbound::Close(..) => 0,
+        }
+    }
+}
+
+fn size(message: &Message) -> usize {
+    ITEM_OVERHEAD
+        + match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+        }
+}

@@ -1,0 +1,100 @@
+//! A polling request as its socket sees it: a question with an id, and somebody who waits for the answer. A
+//! request that goes away says so.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+
+use crate::actor::handle::Socket;
+use crate::actor::messages;
+use crate::proto::{PollId, PushBody, PushId, Refusal, Reply};
+
+/// A GET that waits for packets. Dropped before it is answered, it ends its session.
+#[derive(Debug)]
+pub(crate) struct PendingPoll {
+    socket: Socket,
+    id: PollId,
+    answer: oneshot::Receiver<Result<Reply, Refusal>>,
+    answered: bool,
+}
+
+impl PendingPoll {
+    /// Asks `socket` for packets.
+    pub(crate) fn new(socket: Socket) -> Self {
+        let id = PollId(socket.next_id());
+        let (tell, answer) = oneshot::channel();
+        socket.addr().do_send(messages::Poll { id, answer: tell });
+        PendingPoll { socket, id, answer, answered: false }
+    }
+}
+
+impl Future for PendingPoll {
+    type Output = Result<Reply, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
+        self.answered = true;
+        // A socket that is gone without a word has no session any more.
+        Poll::Ready(answer.unwrap_or(Err(Refusal::UnknownSid)))
+    }
+}
+
+impl Drop for PendingPoll {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.socket.addr().do_send(messages::PollAborted(self.id));
+        }
+    }
+}
+
+/// A POST whose body may still be coming in. Dropped before its body was handed over, it ends its session.
+#[derive(Debug)]
+pub(crate) struct PendingPush {
+    socket: Socket,
+    id: PushId,
+    answer: oneshot::Receiver<Result<(), Refusal>>,
+    complete: bool,
+}
+
+impl PendingPush {
+    /// Announces a POST to `socket`; with its body, if that is there already.
+    pub(crate) fn new(socket: Socket, binary: bool, body: Option<PushBody>) -> Self {
+        let id = PushId(socket.next_id());
+        let (tell, answer) = oneshot::channel();
+        let complete = body.is_some();
+        socket.addr().do_send(messages::Push { id, binary, body, answer: tell });
+        PendingPush { socket, id, answer, complete }
+    }
+
+    /// The first bytes of the body have come.
+    pub(crate) fn begun(&self) {
+        self.socket.addr().do_send(messages::PushBegun(self.id));
+    }
+
+    /// The body is complete, or will never be.
+    pub(crate) fn complete(&mut self, body: Result<PushBody, Refusal>) {
+        self.complete = true;
+        self.socket.addr().do_send(messages::Payload { id: self.id, body });
+    }
+}
+
+impl Future for PendingPush {
+    type Output = Result<(), Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
+        self.complete = true;
+        Poll::Ready(answer.unwrap_or(Err(Refusal::UnknownSid)))
+    }
+}
+
+impl Drop for PendingPush {
+    fn drop(&mut self) {
+        if !self.complete {
+            // The client left in the middle: nobody reads the refusal, the session reads what it means.
+            let body = Err(Refusal::UnknownSid);
+            self.socket.addr().do_send(messages::Payload { id: self.id, body });
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The transport of a WebSocket: from its 101 on it turns bytes into messages for its socket and the socket's
+//! frames into bytes. While it is an upgrade that is not through yet it speaks to the socket by `Probe`,
+//! `Upgrade` and `ProbeLost` only. It has no task of its own: whoever owns the connection polls it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use actix_rt::time::{Sleep, sleep_until};
+use bytes::{Bytes, BytesMut};
+
+use super::link::{Link, Outbound};
+use crate::actor::messages;
+use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
+use crate::ws::{CloseCode, Connection, Limits, Message};
+
+/// How many bytes are handed to the connection in one go.
+const CHUNK: usize = 32 * 1024;
+
+/// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
+const MAX_FRAGMENTS: usize = 16 * 1024;
+
+/// One WebSocket, from its 101 to its end.
+#[derive(Debug)]
+pub(crate) struct WebSocketTransport {
+    connection: Connection,
+    link: Arc<Link>,
+    revision: Revision,
+    role: Role,
+    /// Runs while something is awaited of the peer: `2probe`, or the close frame.
+    sleep: Option<Pin<Box<Sleep>>>,
+    batch: Vec<Message>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// An upgrade that is not through yet.
+    Probing { id: ProbeId, probe: proto::Probe },
+    /// The session's transport.
+    Session,
+}
+
+impl WebSocketTransport {
+    /// The transport of a session that begins on a WebSocket.
+    pub(crate) fn direct(link: Arc<Link>, max_message: usize) -> Self {
+        Self::new(link, max_message, Role::Session)
+    }
+
+    /// A WebSocket that wants to become the transport of a session. `deadline` is when `2probe` must be in;
+    /// from there on the session watches the time.
+    pub(crate) fn upgrade(link: Arc<Link>, max_message: usize, deadline: Instant) -> Self {
+        let id = ProbeId(link.socket().next_id());
+        let mut transport = Self::new(link, max_message, Role::Probing { id, probe: proto::Probe::default() });
+        transport.sleep = Some(Box::pin(sleep_until(deadline.into())));
+        transport
+    }
+
+    fn new(link: Arc<Link>, max_message: usize, role: Role) -> Self {
+        WebSocketTransport {
+            connection: Connection::new(Limits { max_message, max_fragments: MAX_FRAGMENTS }),
+            revision: link.socket().protocol(),
+            link,
+            role,
+            sleep: None,
+            batch: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether more should be read now; if not, the waker is woken when it should.
+    pub(crate) fn wants_input(&self, cx: &Context<'_>) -> bool {
+        self.link.wants_input(cx.waker())
+    }
+
+    /// Bytes came in.
+    pub(crate) fn receive(&mut self, bytes: Bytes) {
+        self.connection.receive(bytes);
+        let end = loop {
+            match self.connection.poll_message() {
+                Ok(Some(message)) => self.handle_message(message),
+                Ok(None) if self.connection.is_closed() => {
+                    break Some(Close::new(CloseReason::TransportClose));
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(broken(error)),
+            }
+        };
+        if !self.batch.is_empty() {
+            self.link.push_inbound(&mut self.batch);
+            if self.batch.capacity() > 64 {
+                self.batch = Vec::new();
+            }
+        }
+        if let Some(close) = end {
+            self.lost(close);
+        }
+    }
+
+    /// No more bytes will come: the connection is gone.
+    pub(crate) fn disconnected(&mut self) {
+        self.lost(Close::new(CloseReason::TransportClose));
+        self.ended = true;
+    }
+
+    /// The next bytes to write. `None` when the connection should end.
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_deadline(cx);
+        let mut out = BytesMut::new();
+        let now = Instant::now;
+        let connection = &mut self.connection;
+        self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
+            Outbound::Frame(frame) => {
+                connection.send(frame.data.is_text(), frame.prefix, frame.data.as_bytes(), &mut out);
+            }
+            Outbound::Close(code, reason) => connection.close(now(), code, reason),
+        });
+        self.connection.transmit(&mut out);
+        if !out.is_empty() {
+            return Poll::Ready(Some(out.freeze()));
+        }
+        if self.ended || self.connection.is_closed() {
+            return Poll::Ready(None);
+        }
+        self.arm(cx);
+        Poll::Pending
+    }
+
+    fn handle_message(&mut self, message: Message) {
+        let Role::Probing { id, probe } = &mut self.role else {
+            self.batch.push(message);
+            return;
+        };
+        let id = *id;
+        let step = match decode(message, self.revision) {
+            Ok(packet) => probe.handle_packet(&packet),
+            Err(_) => ProbeStep::Fail,
+        };
+        let socket = self.link.socket().addr();
+        match step {
+            ProbeStep::Probe => {
+                self.sleep = None;
+                socket.do_send(messages::Probe { id, link: self.link.clone() });
+            }
+            // Nothing asynchronous lies between reading `5` and the swap: what the client does next, on
+            // whatever connection, comes behind this message.
+            ProbeStep::Upgrade => {
+                socket.do_send(messages::Upgrade(id));
+                self.role = Role::Session;
+            }
+            ProbeStep::Fail => self.fail("unexpected packet during upgrade"),
+        }
+    }
+
+    /// Gives up on an upgrade: this WebSocket is closed, the session goes on.
+    fn fail(&mut self, reason: &'static str) {
+        self.connection.close(Instant::now(), CloseCode::PROTOCOL_ERROR, reason);
+        self.lost(Close::because(CloseReason::TransportError, reason));
+    }
+
+    /// Tells the socket, once.
+    fn lost(&mut self, close: Close) {
+        match &self.role {
+            Role::Session => self.link.lose(close),
+            Role::Probing { id, probe } => {
+                if *probe != proto::Probe::Waiting {
+                    self.link.socket().addr().do_send(messages::ProbeLost(*id));
+                }
+            }
+        }
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) {
+        let Some(sleep) = &mut self.sleep else { return };
+        if sleep.as_mut().poll(cx).is_pending() {
+            return;
+        }
+        self.sleep = None;
+        if self.connection.is_open() {
+            self.fail("upgrade timeout");
+        } else {
+            self.connection.handle_timeout(Instant::now());
+        }
+    }
+
+    /// Sets the alarm for the peer's close frame.
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        if let Some(deadline) = self.connection.deadline()
+            && self.sleep.is_none()
+        {
+            let mut sleep = Box::pin(sleep_until(deadline.into()));
+            // Never ready at once: it lies in the future.
+            let _ = sleep.as_mut().poll(cx);
+            self.sleep = Some(sleep);
+        }
+    }
+}
+
+impl Drop for WebSocketTransport {
+    fn drop(&mut self) {
+        self.lost(Close::new(CloseReason::TransportClose));
+    }
+}
+
+/// A WebSocket message as a packet.
+pub(in crate::actor) fn decode(message: Message, revision: Revision) -> Result<Packet, proto::DecodeError> {
+    match message {
+        Message::Text(text) => Packet::from_text(text, revision),
+        Message::Binary(bytes) => Packet::from_binary(bytes, revision),
+    }
+}
+
+/// What a broken frame means for the session.
+fn broken(error: crate::ws::ProtocolError) -> Close {
+    let description = match error {
+        crate::ws::ProtocolError::MessageTooBig => "payload too large",
+        crate::ws::ProtocolError::InvalidUtf8 => "invalid UTF-8",
+        _ => "invalid WebSocket frame",
+    };
+    Close::because(CloseReason::TransportError, description)
+}

@@ -1,0 +1,227 @@
+//! One request, from its query to its answer: who is asked, in which order.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+
+use super::admission::{Accept, Reject, guarded};
+use super::{headers, origin, polling, push, websocket};
+use crate::Config;
+use crate::actor::{Extensions, OpenError, Server, Socket};
+use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Revision, Sid, Transport};
+
+pub(super) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+type HeaderHook = Box<dyn Fn(&mut HeaderMap, &HttpRequest)>;
+
+/// A server and the hooks that see actix's requests.
+pub(super) struct Door {
+    server: Server,
+    pub(super) allow_request: Option<Box<dyn Fn(&HttpRequest) -> LocalBoxFuture<Result<Accept, Reject>>>>,
+    pub(super) initial_headers: Option<HeaderHook>,
+    pub(super) headers: Option<HeaderHook>,
+    pub(super) connection_error: Option<Box<dyn Fn(&HttpRequest, &Refusal)>>,
+}
+
+/// A response that says why, instead of the one that was wanted.
+type Refused = Box<HttpResponse>;
+
+impl Door {
+    pub(super) fn new(server: Server) -> Self {
+        Door { server, allow_request: None, initial_headers: None, headers: None, connection_error: None }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        self.server.config()
+    }
+
+    /// Answers a request.
+    pub(super) async fn serve(&self, req: &HttpRequest, payload: Payload) -> HttpResponse {
+        match self.answer(req, payload).await {
+            Ok(response) => response,
+            Err(response) => *response,
+        }
+    }
+
+    async fn answer(&self, req: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refused> {
+        let config = self.config();
+        let intent = proto::request::parse(headers::head(req), config.transports, config.allow_eio3)
+            .map_err(|refusal| self.refuse(req, refusal))?;
+        match intent {
+            Intent::Handshake { transport, revision, base64, jsonp } => {
+                self.check_origin(req)?;
+                self.handshake(req, payload, transport, revision, base64, jsonp).await
+            }
+            Intent::Session { sid, call } => {
+                let socket = self.server.client(&sid).ok_or_else(|| self.refuse(req, Refusal::UnknownSid))?;
+                let call = call
+                    .and_then(|call| call.check_revision(socket.protocol()).map(|()| call))
+                    .map_err(|refusal| self.refuse(req, refusal))?;
+                self.call(req, payload, socket, call).await
+            }
+        }
+    }
+
+    /// Something for a session that exists.
+    async fn call(
+        &self,
+        req: &HttpRequest,
+        payload: Payload,
+        socket: Socket,
+        call: Call,
+    ) -> Result<HttpResponse, Refused> {
+        let refuse = |refusal| self.refuse(req, refusal);
+        let response = match call {
+            Call::Poll { jsonp, .. } => polling::poll(socket, jsonp.as_ref()).await.map_err(refuse)?,
+            Call::Push { jsonp, binary, .. } => {
+                push::push(req, payload, socket, jsonp.is_some(), binary).await.map_err(refuse)?
+            }
+            Call::Upgrade { .. } => {
+                self.check_origin(req)?;
+                websocket::upgrade(req, payload, socket).map_err(refuse)?
+            }
+        };
+        Ok(self.finish(req, response, None))
+    }
+
+    async fn handshake(
+        &self,
+        req: &HttpRequest,
+        payload: Payload,
+        transport: Transport,
+        revision: Revision,
+        base64: bool,
+        jsonp: Option<Jsonp>,
+    ) -> Result<HttpResponse, Refused> {
+        let refuse = |refusal| self.refuse(req, refusal);
+        // A WebSocket that cannot be opened must not leave a session behind.
+        let accept = match transport {
+            Transport::WebSocket => Some(websocket::accept(req).map_err(refuse)?),
+            Transport::Polling => None,
+        };
+        let extensions = self.admit(req).await?;
+        let handshake = headers::handshake(req, revision, transport, extensions);
+        let sid = self.generate_id(&handshake).await.map_err(refuse)?;
+        let opened = self.server.open(sid.clone(), handshake, base64).await;
+        let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
+        let response = match (opened, accept) {
+            (crate::actor::Opened::Polling(poll), _) => {
+                polling::answer(poll.await.map_err(refuse)?, jsonp.as_ref())
+            }
+            (crate::actor::Opened::WebSocket(link), Some(accept)) => {
+                websocket::open(accept, payload, link, self.config().max_http_buffer_size)
+            }
+            (crate::actor::Opened::WebSocket(_), None) => return Err(refuse(Refusal::Internal)),
+        };
+        Ok(self.finish(req, response, Some(&sid)))
+    }
+
+    /// Asks the application whether this handshake may come in.
+    async fn admit(&self, req: &HttpRequest) -> Result<Extensions, Refused> {
+        let Some(allow) = &self.allow_request else { return Ok(Extensions::default()) };
+        match guarded(async { allow(req).await }).await {
+            Ok(Ok(accept)) => Ok(accept.extensions),
+            Ok(Err(reject)) => {
+                self.report(req, &reject.refusal());
+                Err(Box::new(reject.into_response()))
+            }
+            Err(_) => {
+                log::error!(target: "engineio::server", "allow_request panicked");
+                Err(self.refuse(req, Refusal::Internal))
+            }
+        }
+    }
+
+    async fn generate_id(&self, handshake: &crate::Handshake) -> Result<Sid, Refusal> {
+        let Some(generate) = self.server.id_generator() else { return Ok(Sid::generate()) };
+        match guarded(async { generate(handshake).await }).await {
+            Ok(Ok(id)) => Sid::parse(&id).map_err(|error| {
+                log::error!(target: "engineio::server", "generate_id made an unusable id: {error}");
+                Refusal::Internal
+            }),
+            Ok(Err(error)) => {
+                log::warn!(target: "engineio::server", "{error}");
+                Err(BadRequest::IdGeneration.into())
+            }
+            Err(_) => {
+                log::error!(target: "engineio::server", "generate_id panicked");
+                Err(Refusal::Internal)
+            }
+        }
+    }
+
+    fn open_error(&self, error: OpenError) -> Refusal {
+        match error {
+            OpenError::Closing => Refusal::ServerClosing,
+            OpenError::Duplicate => {
+                log::error!(target: "engineio::server", "generate_id made an id that is taken");
+                Refusal::Internal
+            }
+            OpenError::Panicked => {
+                log::error!(target: "engineio::server", "the application panicked at a connection");
+                Refusal::Internal
+            }
+        }
+    }
+
+    /// Whether the page that sends this may connect.
+    fn check_origin(&self, req: &HttpRequest) -> Result<(), Refused> {
+        let (config, headers) = (self.config(), req.headers());
+        let origin = match headers.get(header::ORIGIN).map(|value| value.to_str()) {
+            None => return Ok(()),
+            Some(Err(_)) => return Err(self.refuse(req, BadRequest::InvalidOrigin.into())),
+            Some(Ok(origin)) => origin,
+        };
+        let own = config.cookie.as_ref().map(|cookie| &*cookie.name);
+        let foreign_cookie = headers
+            .get_all(header::COOKIE)
+            .any(|value| value.to_str().map_or(true, |value| origin::has_foreign_cookie(value, own)));
+        let host = headers::text(headers, &header::HOST).or_else(|| req.uri().authority().map(|a| a.as_str()));
+        if origin::is_allowed(&config.origins, Some(origin), host, foreign_cookie) {
+            return Ok(());
+        }
+        log::warn!(
+            target: "engineio::server",
+            "refused a page of {origin:?}: see the option `origins` (now {:?})", config.origins
+        );
+        Err(self.refuse(req, Refusal::forbidden("")))
+    }
+
+    /// The headers of an answer that is no refusal. `sid` is given with a handshake's.
+    fn finish(&self, req: &HttpRequest, mut response: HttpResponse, sid: Option<&Sid>) -> HttpResponse {
+        let map = response.headers_mut();
+        headers::decorate(req, map);
+        if let Some(sid) = sid
+            && let Some(cookie) = &self.config().cookie
+            && let Some(value) = headers::set_cookie(cookie, sid)
+        {
+            map.append(header::SET_COOKIE, value);
+        }
+        let hooks = [self.initial_headers.as_ref().filter(|_| sid.is_some()), self.headers.as_ref()];
+        for hook in hooks.into_iter().flatten() {
+            if catch_unwind(AssertUnwindSafe(|| hook(map, req))).is_err() {
+                log::error!(target: "engineio::server", "a header hook panicked");
+                // The answer is dropped, and with it a session that would never hear of it.
+                return *self.refuse(req, Refusal::Internal);
+            }
+        }
+        response
+    }
+
+    pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {
+        self.report(req, &refusal);
+        Box::new(refusal.error_response())
+    }
+
+    fn report(&self, req: &HttpRequest, refusal: &Refusal) {
+        log::debug!(target: "engineio::server", "refused: {} ({})", refusal, refusal.context());
+        if let Some(hook) = &self.connection_error
+            && catch_unwind(AssertUnwindSafe(|| hook(req, refusal))).is_err()
+        {
+            log::error!(target: "engineio::server", "a connection_error hook panicked");
+        }
+    }
+}

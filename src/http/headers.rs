@@ -1,0 +1,111 @@
+//! Headers in and out: what of a request the other rooms need, and what our responses carry.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method as HttpMethod, Version};
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::Cookie;
+use crate::actor::{Extensions, Handshake, Headers};
+use crate::proto::{Head, Method, Revision, Sid, Transport};
+use crate::ws;
+
+/// The WebSocket part of a request's headers.
+pub(super) fn websocket_handshake(headers: &HeaderMap) -> ws::handshake::Handshake {
+    let mut handshake = ws::handshake::Handshake::new();
+    for value in headers.get_all(header::CONNECTION) {
+        handshake.connection(value.as_bytes());
+    }
+    for value in headers.get_all(header::UPGRADE) {
+        handshake.upgrade(value.as_bytes());
+    }
+    for value in headers.get_all(header::SEC_WEBSOCKET_VERSION) {
+        handshake.version(value.as_bytes());
+    }
+    for value in headers.get_all(header::SEC_WEBSOCKET_KEY) {
+        handshake.key(value.as_bytes());
+    }
+    handshake
+}
+
+/// Whether a request wants to leave HTTP for something that is not a WebSocket.
+pub(super) fn is_foreign_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE) && !websocket_handshake(headers).is_requested()
+}
+
+/// What the rules want to know of a request.
+pub(super) fn head(req: &HttpRequest) -> Head<'_> {
+    let method = match *req.method() {
+        HttpMethod::GET => Method::Get,
+        HttpMethod::POST => Method::Post,
+        HttpMethod::OPTIONS => Method::Options,
+        _ => Method::Other,
+    };
+    // HTTP/2 has no `Upgrade`; whoever sends it there means nothing by it.
+    let upgrade = req.version() <= Version::HTTP_11
+        && req.headers().get_all(header::UPGRADE).next().is_some()
+        && websocket_handshake(req.headers()).is_requested();
+    let binary_body = text(req.headers(), &header::CONTENT_TYPE)
+        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/octet-stream"));
+    Head { method, query: req.query_string(), upgrade, binary_body }
+}
+
+/// The request as the application sees it.
+pub(super) fn handshake(
+    req: &HttpRequest,
+    revision: Revision,
+    transport: Transport,
+    extensions: Extensions,
+) -> Handshake {
+    let headers = req
+        .headers()
+        .iter()
+        .map(|(name, value)| (ByteString::from(name.as_str()), Bytes::copy_from_slice(value.as_bytes())))
+        .collect();
+    Handshake {
+        path: ByteString::from(req.path()),
+        query: ByteString::from(req.query_string()),
+        headers: Headers(headers),
+        peer_addr: req.peer_addr(),
+        revision,
+        transport,
+        extensions,
+    }
+}
+
+/// The first value of a header, if it is visible ASCII.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What every polling response carries: no cache may keep it, and old IE shall not take it for an attack.
+pub(super) fn decorate(req: &HttpRequest, headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let is_old_ie = text(req.headers(), &header::USER_AGENT)
+        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
+    if is_old_ie {
+        headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
+/// The value of `Set-Cookie` for a session.
+pub(super) fn set_cookie(cookie: &Cookie, sid: &Sid) -> Option<HeaderValue> {
+    let mut value = format!("{}={}", cookie.name, sid.as_str());
+    if let Some(path) = &cookie.path {
+        value.push_str("; Path=");
+        value.push_str(path);
+        // engine.io documents: without a path there is no HttpOnly.
+        if cookie.http_only {
+            value.push_str("; HttpOnly");
+        }
+    }
+    if cookie.secure {
+        value.push_str("; Secure");
+    }
+    if let Some(same_site) = cookie.same_site {
+        value.push_str("; SameSite=");
+        value.push_str(same_site.as_str());
+    }
+    HeaderValue::try_from(value).ok()
+}

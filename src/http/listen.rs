@@ -1,0 +1,145 @@
+//! `listen`: a server on ports of its own, with everything set as it should be, and the orderly way down.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+
+use super::headers::is_foreign_upgrade;
+use super::scope::{Scope, scope};
+use super::unhandled;
+use crate::actor::Server;
+
+/// How long sessions have for their last packets when a signal ends the server.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
+
+type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
+
+/// Binds `addresses` for a server that serves nothing else: other requests are answered with `501 Not
+/// Implemented`. Call [`Listener::run`] then.
+///
+/// ```no_run
+/// # #[actix_web::main] async fn main() -> std::io::Result<()> {
+/// let server = engineio::Server::builder()
+///     .on_message(|socket, data| drop(socket.try_send(data)))
+///     .start();
+/// engineio::listen(&server, ("127.0.0.1", 3000))?.run().await
+/// # }
+/// ```
+///
+/// # Errors
+/// When an address cannot be bound.
+pub fn listen(server: &Server, addresses: impl ToSocketAddrs) -> io::Result<Listener> {
+    let listeners = addresses.to_socket_addrs()?.map(TcpListener::bind).collect::<io::Result<_>>()?;
+    Ok(Listener { server: server.clone(), listeners, workers: None, set_up: Arc::new(|scope| scope) })
+}
+
+/// Bound ports. Made by [`listen`].
+pub struct Listener {
+    server: Server,
+    listeners: Vec<TcpListener>,
+    workers: Option<usize>,
+    set_up: Arc<SetUp>,
+}
+
+impl Listener {
+    /// How many threads serve. Default: one for each processor core.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Sets hooks of the scope, such as [`Scope::allow_request`]. Called once on each thread.
+    pub fn scope(mut self, set_up: impl Fn(Scope) -> Scope + Send + Sync + 'static) -> Self {
+        self.set_up = Arc::new(set_up);
+        self
+    }
+
+    /// The addresses that are bound, with the ports that the system picked.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until SIGTERM or Ctrl-C, then closes all sessions in good order and returns.
+    ///
+    /// # Errors
+    /// Those of actix's server.
+    pub async fn run(self) -> io::Result<()> {
+        let Listener { server, listeners, workers, set_up } = self;
+        let engine = server.clone();
+        let mut http = HttpServer::new(move || {
+            let timeout = engine.config().destroy_upgrade_timeout;
+            App::new()
+                .service(set_up(scope(&engine)).unhandled(StatusCode::NOT_IMPLEMENTED))
+                .default_service(web::to(move |req: HttpRequest| async move { not_implemented(&req, timeout) }))
+        })
+        .h1_allow_half_closed(false)
+        .disable_signals();
+        if let Some(workers) = workers {
+            http = http.workers(workers);
+        }
+        for listener in listeners {
+            http = http.listen(listener)?;
+        }
+        run_until_signal(&server, http.run()).await
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+fn not_implemented(req: &HttpRequest, timeout: Duration) -> HttpResponse {
+    if is_foreign_upgrade(req.headers()) || req.headers().contains_key("upgrade") {
+        return unhandled::closing(StatusCode::NOT_IMPLEMENTED, String::new(), timeout);
+    }
+    HttpResponse::NotImplemented().finish()
+}
+
+/// Runs an HTTP server until SIGTERM or Ctrl-C, then closes all sessions of `server` in good order (one
+/// second is given to that), and only then stops the HTTP server. Build it with `disable_signals()`, else
+/// actix stops its threads first and the sessions end without a word.
+///
+/// # Errors
+/// Those of actix's server.
+pub async fn run_until_signal(server: &Server, http: actix_web::dev::Server) -> io::Result<()> {
+    let handle = http.handle();
+    let server = server.clone();
+    actix_rt::spawn(async move {
+        if signal().await.is_ok() {
+            log::info!(target: "engineio::server", "closing {} sessions", server.clients_count());
+            server.close(CLOSE_DEADLINE).await;
+            handle.stop(true).await;
+        }
+    });
+    http.await
+}
+
+#[cfg(unix)]
+async fn signal() -> io::Result<()> {
+    use actix_rt::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    std::future::poll_fn(|cx| {
+        if terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> io::Result<()> {
+    actix_rt::signal::ctrl_c().await
+}

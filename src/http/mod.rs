@@ -1,0 +1,19 @@
+//! Room 3, the doors: requests and responses. No session state and no rule of the protocol here; a request is
+//! read once, its socket is asked, the answer is written.
+
+mod admission;
+mod door;
+mod headers;
+mod jsonp;
+mod listen;
+mod origin;
+mod polling;
+mod push;
+mod refuse;
+mod scope;
+mod unhandled;
+mod websocket;
+
+pub use admission::{Accept, Reject};
+pub use listen::{Listener, listen, run_until_signal};
+pub use scope::{Endpoint, Scope, handle_request, handle_upgrade, scope};

@@ -1,0 +1,46 @@
+//! GET: a poll and its answer.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderValue};
+use bytes::Bytes;
+
+use super::jsonp;
+use crate::actor::Socket;
+use crate::actor::transport::PendingPoll;
+use crate::proto::{BadRequest, Jsonp, Refusal, Reply, Revision};
+
+/// Waits for packets and answers with them.
+pub(super) async fn poll(socket: Socket, jsonp: Option<&Jsonp>) -> Result<HttpResponse, Refusal> {
+    // A script cannot carry the binary form, which only a handshake without `j` and `b64` leads to.
+    if jsonp.is_some() && socket.protocol() == Revision::V3 && !asked_for_text(&socket) {
+        return Err(BadRequest::TransportMismatch.into());
+    }
+    let reply = PendingPoll::new(socket).await?;
+    Ok(answer(reply, jsonp))
+}
+
+fn asked_for_text(socket: &Socket) -> bool {
+    let request = socket.request();
+    request.query("j").is_some() || request.query("b64").is_some_and(|value| !value.is_empty())
+}
+
+/// A reply as a response.
+pub(super) fn answer(reply: Reply, jsonp: Option<&Jsonp>) -> HttpResponse {
+    let Reply { body, .. } = reply;
+    let (content_type, bytes) = match jsonp {
+        Some(index) => {
+            let script = jsonp::script(index, &String::from_utf8_lossy(&body.bytes));
+            ("text/javascript; charset=UTF-8", Bytes::from(script))
+        }
+        None if body.binary => ("application/octet-stream", body.bytes),
+        None => ("text/plain; charset=UTF-8", body.bytes),
+    };
+    let mut response = HttpResponse::Ok().body(bytes);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if jsonp.is_some() {
+        // Nobody shall take what we echo for anything but the script it says it is.
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    response
+}

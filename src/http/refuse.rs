@@ -1,0 +1,22 @@
+//! Refusals as responses.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::proto::Refusal;
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    /// `{"code":n,"message":".."}`, as engine.io answers.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if *self == Refusal::ServerClosing {
+            // Long enough for a restart, short enough for a user; spread by the clients' own jitter.
+            response.insert_header(("retry-after", "5"));
+        }
+        response.content_type("application/json").body(self.body())
+    }
+}

@@ -1,0 +1,84 @@
+//! The 101 and its body: a WebSocket whose bytes pass through actix's HTTP connection. Works wherever HTTP/1.1
+//! does, behind TLS and any middleware.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::headers;
+use crate::actor::Socket;
+use crate::actor::transport::{Link, WebSocketTransport};
+use crate::proto::{BadRequest, Refusal};
+use crate::ws::handshake::Accept;
+
+/// Checks the headers of a WebSocket handshake.
+pub(super) fn accept(req: &HttpRequest) -> Result<Accept, Refusal> {
+    headers::websocket_handshake(req.headers())
+        .accept()
+        .map_err(|_| BadRequest::TransportHandshake.into())
+}
+
+/// A session that begins on this WebSocket.
+pub(super) fn open(accept: Accept, payload: Payload, link: Arc<Link>, max_message: usize) -> HttpResponse {
+    respond(&accept, payload, WebSocketTransport::direct(link, max_message))
+}
+
+/// A WebSocket that wants to become the transport of a session.
+pub(super) fn upgrade(req: &HttpRequest, payload: Payload, socket: Socket) -> Result<HttpResponse, Refusal> {
+    let accept = accept(req)?;
+    let server = socket.server();
+    let config = server.config();
+    let deadline = Instant::now() + config.upgrade_timeout;
+    let link = Arc::new(Link::new(socket));
+    Ok(respond(&accept, payload, WebSocketTransport::upgrade(link, config.max_http_buffer_size, deadline)))
+}
+
+fn respond(accept: &Accept, payload: Payload, transport: WebSocketTransport) -> HttpResponse {
+    let mut response = HttpResponseBuilder::new(StatusCode::SWITCHING_PROTOCOLS)
+        .upgrade("websocket")
+        .body(BoxBody::new(Body { payload, transport }));
+    if let Ok(key) = HeaderValue::from_bytes(&accept.key) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    }
+    response
+}
+
+/// The body of the 101. actix's dispatcher polls it after every read, and whenever it is woken.
+struct Body {
+    payload: Payload,
+    transport: WebSocketTransport,
+}
+
+impl MessageBody for Body {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = &mut *self;
+        // The dispatcher polls us after it has read, so no waker of ours need lie in the payload.
+        let mut noop = Context::from_waker(Waker::noop());
+        while this.transport.wants_input(cx) {
+            match Pin::new(&mut this.payload).poll_next(&mut noop) {
+                Poll::Ready(Some(Ok(bytes))) => this.transport.receive(bytes),
+                Poll::Ready(Some(Err(_)) | None) => {
+                    this.transport.disconnected();
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        this.transport.poll_output(cx).map(|bytes| bytes.map(Ok))
+    }
+}
