@@ -1,0 +1,201 @@
+//! An echo server: the counterpart of the tests with real clients, and of the benchmarks.
+//!
+//! Text comes back as text, binary as binary, in order. Text that begins with `b` goes to every connected
+//! client instead, its sender included. `!close` makes the server close the session; `!bye` makes it send
+//! three messages and close at once.
+//!
+//! Without flags it has the settings that today's clients expect, not this library's defaults.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_cors::Cors;
+use actix_web::middleware::Condition;
+use actix_web::{App, HttpServer};
+use clap::Parser;
+use engineio::{
+    Config, Cookie, Data, Event, Handshake, Origins, Server, Socket, SocketHandler, Transport, Transports,
+};
+
+/// An Engine.IO echo server.
+#[derive(Parser, Clone)]
+struct Options {
+    /// The port; 0 lets the system pick one.
+    #[arg(long)]
+    port: u16,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// How many threads serve.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Milliseconds.
+    #[arg(long, default_value_t = 25_000)]
+    ping_interval: u64,
+    /// Milliseconds.
+    #[arg(long, default_value_t = 20_000)]
+    ping_timeout: u64,
+    /// Bytes of a message or a POST body.
+    #[arg(long, default_value_t = 1_000_000)]
+    max_payload: usize,
+    /// Milliseconds.
+    #[arg(long, default_value_t = 10_000)]
+    upgrade_timeout: u64,
+    /// Names, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "polling,websocket", value_parser = transport)]
+    transports: Vec<Transport>,
+    /// Refuse clients of revision 3.
+    #[arg(long)]
+    no_eio3: bool,
+    /// Refuse upgrades from polling to WebSocket.
+    #[arg(long)]
+    no_upgrades: bool,
+    /// Compress nothing.
+    #[arg(long)]
+    no_compression: bool,
+    /// Let pages of this origin in, with credentials, and no others.
+    #[arg(long)]
+    cors_origin: Option<String>,
+    /// Send the session's id in a cookie of this name.
+    #[arg(long)]
+    cookie: Option<String>,
+    /// Answer by `Send` messages of an actor, instead of inside the socket's own.
+    #[arg(long)]
+    via_actor: bool,
+}
+
+fn transport(name: &str) -> Result<Transport, String> {
+    Transport::from_name(name).ok_or_else(|| format!("no such transport: {name}"))
+}
+
+impl Options {
+    fn config(&self) -> Config {
+        let mut config = Config::engine_io_6();
+        config.ping_interval = Duration::from_millis(self.ping_interval);
+        config.ping_timeout = Duration::from_millis(self.ping_timeout);
+        config.upgrade_timeout = Duration::from_millis(self.upgrade_timeout);
+        config.max_http_buffer_size = self.max_payload;
+        config.transports = self.transports.iter().copied().collect::<Transports>();
+        config.allow_eio3 = !self.no_eio3;
+        config.allow_upgrades = !self.no_upgrades;
+        config.per_message_deflate = (!self.no_compression).then(Default::default);
+        config.http_compression = (!self.no_compression).then(Default::default);
+        config.cookie = self.cookie.as_ref().map(Cookie::named);
+        config.origins = match &self.cors_origin {
+            Some(origin) => Origins::List(vec![origin.clone()]),
+            None => Origins::Any,
+        };
+        config
+    }
+
+    fn cors(&self) -> Condition<Cors> {
+        let origin = self.cors_origin.clone();
+        let cors = Cors::default()
+            .allowed_methods(["GET", "POST"])
+            .allow_any_header()
+            .supports_credentials()
+            .block_on_origin_mismatch(false);
+        Condition::new(origin.is_some(), cors.allowed_origin(origin.as_deref().unwrap_or("http://localhost")))
+    }
+}
+
+/// What a message asks for.
+enum Wish {
+    Echo,
+    Broadcast,
+    Close,
+    Bye,
+}
+
+impl Wish {
+    fn of(data: &Data) -> Wish {
+        match data.as_text() {
+            Some("!close") => Wish::Close,
+            Some("!bye") => Wish::Bye,
+            Some(text) if text.starts_with('b') => Wish::Broadcast,
+            _ => Wish::Echo,
+        }
+    }
+}
+
+/// Answers inside the socket's own actor.
+struct Echo;
+
+impl SocketHandler for Echo {
+    fn on_message(&mut self, socket: &Socket, data: Data) {
+        let result = match Wish::of(&data) {
+            Wish::Echo => socket.try_send(data),
+            Wish::Broadcast => {
+                socket.server().broadcast(data);
+                Ok(())
+            }
+            Wish::Close => {
+                socket.close();
+                Ok(())
+            }
+            Wish::Bye => {
+                let sent = ["bye-1", "bye-2", "bye-3"].into_iter().try_for_each(|bye| socket.try_send(bye));
+                socket.close();
+                sent
+            }
+        };
+        if let Err(error) = result {
+            log::warn!("{socket:?}: {error}");
+            socket.close();
+        }
+    }
+}
+
+/// Answers by messages to the socket's actor.
+struct EchoActor;
+
+impl Actor for EchoActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for EchoActor {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        let Event::Message { socket, data, .. } = event else { return };
+        match Wish::of(&data) {
+            Wish::Echo => socket.addr().do_send(engineio::Send::new(data)),
+            Wish::Broadcast => socket.server().broadcast(data),
+            Wish::Close => socket.close(),
+            Wish::Bye => {
+                for bye in ["bye-1", "bye-2", "bye-3"] {
+                    socket.addr().do_send(engineio::Send::text(bye));
+                }
+                socket.close();
+            }
+        }
+    }
+}
+
+#[actix_web::main]
+async fn main() -> std::io::Result<()> {
+    env_logger::init();
+    let options = Options::parse();
+    let builder = Server::builder().config(options.config());
+    let server = match options.via_actor {
+        true => builder.hub(EchoActor.start().recipient()),
+        false => builder.behavior(|_: &Socket, _: &Handshake| Echo),
+    }
+    .start();
+
+    let listener = TcpListener::bind((&*options.host, options.port))?;
+    let address = listener.local_addr()?;
+    let engine = server.clone();
+    let workers = options.workers;
+    let http = HttpServer::new(move || App::new().wrap(options.cors()).service(engineio::scope(&engine)))
+        .h1_allow_half_closed(false)
+        .disable_signals()
+        .workers(workers)
+        .listen(listener)?
+        .run();
+    println!("listening on http://{address}");
+    std::io::stdout().flush()?;
+    engineio::run_until_signal(&server, http).await
+}
