@@ -97,7 +97,10 @@ impl Options {
             .allow_any_header()
             .supports_credentials()
             .block_on_origin_mismatch(false);
-        Condition::new(origin.is_some(), cors.allowed_origin(origin.as_deref().unwrap_or("http://localhost")))
+        Condition::new(
+            origin.is_some(),
+            cors.allowed_origin(origin.as_deref().unwrap_or("http://localhost")),
+        )
     }
 }
 
@@ -136,7 +139,9 @@ impl SocketHandler for Echo {
                 Ok(())
             }
             Wish::Bye => {
-                let sent = ["bye-1", "bye-2", "bye-3"].into_iter().try_for_each(|bye| socket.try_send(bye));
+                let sent = ["bye-1", "bye-2", "bye-3"]
+                    .into_iter()
+                    .try_for_each(|bye| socket.try_send(bye));
                 socket.close();
                 sent
             }
@@ -159,7 +164,9 @@ impl Handler<Event> for EchoActor {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        let Event::Message { socket, data, .. } = event else { return };
+        let Event::Message { socket, data, .. } = event else {
+            return;
+        };
         match Wish::of(&data) {
             Wish::Echo => socket.addr().do_send(engineio::Send::new(data)),
             Wish::Broadcast => socket.server().broadcast(data),

@@ -226,7 +226,10 @@ impl ServerBuilder {
             addr: context.address(),
             registry: Registry::default(),
             config: Arc::new(self.config),
-            application: Application { factory: self.factory, hooks },
+            application: Application {
+                factory: self.factory,
+                hooks,
+            },
             generate_id: self.generate_id,
             living: AtomicUsize::new(0),
         }));
@@ -237,7 +240,9 @@ impl ServerBuilder {
 
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -259,7 +264,10 @@ impl Hooks {
             (self.upgrading.is_some(), Events::UPGRADING),
             (self.upgrade.is_some(), Events::UPGRADE),
         ];
-        set.into_iter().filter(|(wanted, _)| *wanted).map(|(_, event)| event).collect()
+        set.into_iter()
+            .filter(|(wanted, _)| *wanted)
+            .map(|(_, event)| event)
+            .collect()
     }
 
     pub(super) fn tell(&self, socket: &Socket, event: &proto::Event) {

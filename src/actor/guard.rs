@@ -15,7 +15,11 @@ impl Place {
     pub(super) fn new(socket: Socket) -> Self {
         let server = socket.server();
         server.enter();
-        Place { server, socket, registered: true }
+        Place {
+            server,
+            socket,
+            registered: true,
+        }
     }
 
     /// The session is over: its id is free, though its last bytes may still be leaving.

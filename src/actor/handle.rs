@@ -14,7 +14,7 @@ use super::messages::{CloseSession, Deliver, Register, Send, Shutdown, ShutdownN
 use super::registry::{RegisterError, Registry};
 use super::server::ServerActor;
 use super::socket::SocketActor;
-use crate::proto::{Close, CloseReason, ReadyState, Revision, SendError, Session, Sid, Transport, cost};
+use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Transport, cost};
 use crate::{Config, Data};
 
 /// A server: the sessions of one application, whatever ports and scopes they come through.
@@ -146,7 +146,9 @@ impl Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("clients_count", &self.clients_count()).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("clients_count", &self.clients_count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -172,7 +174,11 @@ pub(super) struct SocketShared {
 
 impl Socket {
     pub(super) fn new(id: Sid, addr: Addr<SocketActor>, server: Server, request: Handshake) -> Self {
-        let status = Status { state: ReadyState::Opening, transport: request.transport, upgraded: false };
+        let status = Status {
+            state: ReadyState::Opening,
+            transport: request.transport,
+            upgraded: false,
+        };
         Socket(Arc::new(SocketShared {
             id,
             addr,
@@ -270,12 +276,18 @@ impl Socket {
 
     /// Ends the session in good order: what was sent before arrives first.
     pub fn close(&self) {
-        self.close_by(CloseSession { close: CloseReason::ForcedClose.into(), discard: false });
+        self.close_by(CloseSession {
+            close: CloseReason::ForcedClose.into(),
+            discard: false,
+        });
     }
 
     /// Ends the session at once; what has not left yet is dropped.
     pub fn discard(&self) {
-        self.close_by(CloseSession { close: CloseReason::ForcedClose.into(), discard: true });
+        self.close_by(CloseSession {
+            close: CloseReason::ForcedClose.into(),
+            discard: true,
+        });
     }
 
     fn close_by(&self, close: CloseSession) {
@@ -332,20 +344,22 @@ impl Socket {
         let before = self.status();
         let transport = session.transport().unwrap_or(before.transport);
         let upgraded = before.upgraded || transport != self.0.request.transport;
-        let status = Status { state: session.ready_state(), transport, upgraded };
+        let status = Status {
+            state: session.ready_state(),
+            transport,
+            upgraded,
+        };
         if status != before {
             self.0.status.store(status.pack(), Ordering::Release);
         }
     }
 
     pub(super) fn mark_closed(&self) {
-        let status = Status { state: ReadyState::Closed, ..self.status() };
+        let status = Status {
+            state: ReadyState::Closed,
+            ..self.status()
+        };
         self.0.status.store(status.pack(), Ordering::Release);
-    }
-
-    /// Asks the session to end with a reason of the server's.
-    pub(crate) fn close_because(&self, close: Close, discard: bool) {
-        self.0.addr.do_send(CloseSession { close, discard });
     }
 }
 
@@ -394,7 +408,15 @@ impl Status {
             2 => ReadyState::Closing,
             _ => ReadyState::Closed,
         };
-        let transport = if bits & 4 == 0 { Transport::Polling } else { Transport::WebSocket };
-        Status { state, transport, upgraded: bits & 8 != 0 }
+        let transport = if bits & 4 == 0 {
+            Transport::Polling
+        } else {
+            Transport::WebSocket
+        };
+        Status {
+            state,
+            transport,
+            upgraded: bits & 8 != 0,
+        }
     }
 }

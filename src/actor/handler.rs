@@ -165,7 +165,11 @@ pub struct Credit(());
 impl Event {
     fn new(socket: Socket, event: proto::Event) -> Self {
         match event {
-            proto::Event::Message(data) => Event::Message { socket, data, credit: Credit(()) },
+            proto::Event::Message(data) => Event::Message {
+                socket,
+                data,
+                credit: Credit(()),
+            },
             proto::Event::Close(close) => Event::Close { socket, close },
             proto::Event::Error(close) => Event::Error { socket, close },
             proto::Event::Flush(packets) => Event::Flush { socket, packets },
@@ -222,13 +226,15 @@ pub(super) struct Listeners {
 impl Application {
     /// Asks who handles a new session.
     pub(super) fn connect(&self, socket: &Socket, handshake: &Handshake) -> Result<Listeners, Panicked> {
-        let call = || current::run(socket.key(), || {
-            let handling = self.factory.as_ref().map(|factory| factory(socket, handshake));
-            if let Some(on_connection) = self.hooks.as_ref().and_then(|hooks| hooks.connection.as_ref()) {
-                on_connection(socket, handshake);
-            }
-            handling
-        });
+        let call = || {
+            current::run(socket.key(), || {
+                let handling = self.factory.as_ref().map(|factory| factory(socket, handshake));
+                if let Some(on_connection) = self.hooks.as_ref().and_then(|hooks| hooks.connection.as_ref()) {
+                    on_connection(socket, handshake);
+                }
+                handling
+            })
+        };
         let handling = catch_unwind(AssertUnwindSafe(call)).map_err(|_| {
             // What it wanted before it panicked must not reach the next socket.
             drop(current::take());
@@ -238,9 +244,15 @@ impl Application {
             && events.contains(Events::CONNECTION)
         {
             let handshake = Arc::new(handshake.clone());
-            recipient.do_send(Event::Connection { socket: socket.clone(), handshake });
+            recipient.do_send(Event::Connection {
+                socket: socket.clone(),
+                handshake,
+            });
         }
-        Ok(Listeners { hooks: self.hooks.clone(), handling })
+        Ok(Listeners {
+            hooks: self.hooks.clone(),
+            handling,
+        })
     }
 }
 
@@ -250,34 +262,38 @@ impl Listeners {
             None => Events::empty(),
             Some(Handling::Own(_, events) | Handling::Actor(_, events)) => *events,
         };
-        self.hooks.as_ref().map_or(handling, |hooks| handling | hooks.interest())
+        self.hooks
+            .as_ref()
+            .map_or(handling, |hooks| handling | hooks.interest())
     }
 
     /// Tells everybody. What they send meanwhile is queued in `current`.
     pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
-        let call = || current::run(socket.key(), || {
-            if let Some(hooks) = &self.hooks {
-                hooks.tell(socket, &event);
-            }
-            match &mut self.handling {
-                None => Ok(()),
-                Some(Handling::Own(handler, events)) => {
-                    if events.contains(kind(&event)) {
-                        tell_own(&mut **handler, socket, event);
-                    }
-                    Ok(())
+        let call = || {
+            current::run(socket.key(), || {
+                if let Some(hooks) = &self.hooks {
+                    hooks.tell(socket, &event);
                 }
-                Some(Handling::Actor(recipient, events)) => {
-                    if events.contains(kind(&event)) {
-                        if !recipient.connected() {
-                            return Err(Panicked);
+                match &mut self.handling {
+                    None => Ok(()),
+                    Some(Handling::Own(handler, events)) => {
+                        if events.contains(kind(&event)) {
+                            tell_own(&mut **handler, socket, event);
                         }
-                        recipient.do_send(Event::new(socket.clone(), event));
+                        Ok(())
                     }
-                    Ok(())
+                    Some(Handling::Actor(recipient, events)) => {
+                        if events.contains(kind(&event)) {
+                            if !recipient.connected() {
+                                return Err(Panicked);
+                            }
+                            recipient.do_send(Event::new(socket.clone(), event));
+                        }
+                        Ok(())
+                    }
                 }
-            }
-        });
+            })
+        };
         catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Panicked))
     }
 }
@@ -299,6 +315,8 @@ fn tell_own(handler: &mut dyn SocketHandler, socket: &Socket, event: proto::Even
 
 impl std::fmt::Debug for Listeners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listeners").field("interest", &self.interest()).finish()
+        f.debug_struct("Listeners")
+            .field("interest", &self.interest())
+            .finish()
     }
 }

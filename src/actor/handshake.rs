@@ -44,7 +44,9 @@ impl Handshake {
 
     /// The first value of a parameter of the query, decoded.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
     }
 
     /// The headers.
@@ -54,7 +56,9 @@ impl Handshake {
 
     /// The first value of a header, if it is text. The name is compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| std::str::from_utf8(value).ok())
+        self.headers
+            .get(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// The address of the peer: of the proxy, if there is one in front.
@@ -80,7 +84,9 @@ impl Handshake {
     /// A copy with these headers only.
     pub(crate) fn keep(&self, names: &[String]) -> Handshake {
         let mut kept = self.clone();
-        kept.headers.0.retain(|(name, _)| names.iter().any(|keep| keep.eq_ignore_ascii_case(name)));
+        kept.headers
+            .0
+            .retain(|(name, _)| names.iter().any(|keep| keep.eq_ignore_ascii_case(name)));
         kept.headers.0.shrink_to_fit();
         kept
     }
@@ -93,7 +99,9 @@ pub struct Headers(pub(crate) Vec<(ByteString, Bytes)>);
 impl Headers {
     /// The first value of a header. The name is compared without regard to case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// All of them: names in lower case, values as bytes.

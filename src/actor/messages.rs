@@ -1,13 +1,11 @@
 //! The mailbox: every message that a socket or the server takes, in one file.
 
-use std::sync::Arc;
-
-use actix::prelude::Message;
 use actix::dev::OneshotSender;
+use actix::prelude::Message;
 use tokio::sync::oneshot;
 
 use super::handle::Socket;
-use super::transport::Link;
+use super::transport::Offer;
 use crate::Data;
 use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, SendError};
 
@@ -28,7 +26,10 @@ pub struct Send {
 impl Send {
     /// Text or binary.
     pub fn new(data: impl Into<Data>) -> Self {
-        Send { data: data.into(), compress: true }
+        Send {
+            data: data.into(),
+            compress: true,
+        }
     }
 
     /// Text.
@@ -110,18 +111,26 @@ pub(crate) struct Payload {
     pub(crate) body: Result<PushBody, Refusal>,
 }
 
+/// A WebSocket with this session's id was opened.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Attempt(pub(crate) Offer);
+
 /// A WebSocket sent `2probe`.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Probe {
     pub(crate) id: ProbeId,
-    pub(crate) link: Arc<Link>,
+    pub(crate) offer: Offer,
 }
 
 /// A WebSocket sent `5`; what it sent behind waits in its link.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Upgrade(pub(crate) ProbeId);
+pub(crate) struct Upgrade {
+    pub(crate) id: ProbeId,
+    pub(crate) offer: Offer,
+}
 
 /// The WebSocket of an upgrade attempt is gone.
 #[derive(Debug, Message)]

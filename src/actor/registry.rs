@@ -32,7 +32,8 @@ impl Registry {
 
     /// Removes this very socket: its id may have been refused because it is another's.
     pub(super) fn remove(&self, socket: &Socket) {
-        self.0.remove_if(&socket.id(), |_, registered| registered == socket);
+        self.0
+            .remove_if(&socket.id(), |_, registered| registered == socket);
         // A wave of clients shall not keep its memory for ever.
         if self.0.is_empty() && self.0.capacity() > 4096 {
             self.0.shrink_to_fit();

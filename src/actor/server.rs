@@ -19,7 +19,11 @@ pub struct ServerActor {
 
 impl ServerActor {
     pub(super) fn new(server: Server) -> Self {
-        ServerActor { server, closing: false, waiting: Vec::new() }
+        ServerActor {
+            server,
+            closing: false,
+            waiting: Vec::new(),
+        }
     }
 
     fn close_all(&self, discard: bool) {

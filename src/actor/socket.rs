@@ -59,14 +59,21 @@ pub(crate) enum Opened {
 
 impl Server {
     /// Opens a session and starts its process on this thread. When this returns the session can be found.
-    pub(crate) async fn open(&self, sid: Sid, handshake: Handshake, base64: bool) -> Result<Opened, OpenError> {
+    pub(crate) async fn open(
+        &self,
+        sid: Sid,
+        handshake: Handshake,
+        base64: bool,
+    ) -> Result<Opened, OpenError> {
         let context = Context::<SocketActor>::new();
         let kept = handshake.keep(&self.config().keep_headers);
         let socket = Socket::new(sid, context.address(), self.clone(), kept);
         let place = Place::new(socket.clone());
         self.register(socket.clone()).await?;
-        let listeners =
-            self.application().connect(&socket, &handshake).map_err(|_| OpenError::Panicked)?;
+        let listeners = self
+            .application()
+            .connect(&socket, &handshake)
+            .map_err(|_| OpenError::Panicked)?;
         let now = Instant::now();
         let interest = listeners.interest();
         let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
@@ -221,7 +228,9 @@ impl SocketActor {
     /// Like [`accept`](Self::accept); tells the message's number.
     fn try_accept(&mut self, Send { data, compress }: Send) -> Result<u64, SendError> {
         let cost = cost(&data);
-        self.session.send(data, compress).inspect_err(|_| self.socket.release(cost))
+        self.session
+            .send(data, compress)
+            .inspect_err(|_| self.socket.release(cost))
     }
 
     fn close(&mut self, now: Instant, CloseSession { close, discard }: &CloseSession) {
@@ -255,7 +264,9 @@ impl SocketActor {
 
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     fn read(&mut self, now: Instant) -> bool {
-        let Some(link) = self.link.clone() else { return false };
+        let Some(link) = self.link.clone() else {
+            return false;
+        };
         if !self.session.is_reading() {
             return false;
         }
@@ -263,7 +274,8 @@ impl SocketActor {
         let glance = link.take_inbound(&mut inbound);
         let any = !inbound.is_empty();
         for message in inbound.drain(..) {
-            self.session.handle_frame(now, decode(message, self.session.revision()));
+            self.session
+                .handle_frame(now, decode(message, self.session.revision()));
             self.perform_all(now);
         }
         inbound.shrink_to(32);
@@ -281,7 +293,9 @@ impl SocketActor {
     /// Sees to it that the session is woken at its next deadline. A timer that is early enough stays: it is
     /// cheaper to fire it in vain than to move it with every packet.
     fn arm(&mut self, now: Instant, ctx: &mut Context<Self>) {
-        let Some(due) = self.session.poll_timeout() else { return };
+        let Some(due) = self.session.poll_timeout() else {
+            return;
+        };
         match self.timer {
             Some((at, _)) if at <= due => return,
             Some((_, timer)) => drop(ctx.cancel_future(timer)),

@@ -51,7 +51,12 @@ impl Reject {
     /// Status 403, code 4 and this message; an empty one reads "Forbidden".
     pub fn new(message: impl Into<String>) -> Self {
         let message = Refusal::forbidden(message.into()).message().to_owned();
-        Reject { status: StatusCode::FORBIDDEN, code: 4, message, headers: Vec::new() }
+        Reject {
+            status: StatusCode::FORBIDDEN,
+            code: 4,
+            message,
+            headers: Vec::new(),
+        }
     }
 
     /// Another status than 403.
@@ -90,12 +95,12 @@ impl Reject {
 /// Runs a future of the application's; a panic in it is an error here and nothing else.
 pub(super) async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
-    std::future::poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    std::future::poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
             Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
+        },
+    )
     .await
 }

@@ -31,7 +31,13 @@ type Refused = Box<HttpResponse>;
 
 impl Door {
     pub(super) fn new(server: Server) -> Self {
-        Door { server, allow_request: None, initial_headers: None, headers: None, connection_error: None }
+        Door {
+            server,
+            allow_request: None,
+            initial_headers: None,
+            headers: None,
+            connection_error: None,
+        }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -51,12 +57,21 @@ impl Door {
         let intent = proto::request::parse(headers::head(req), config.transports, config.allow_eio3)
             .map_err(|refusal| self.refuse(req, refusal))?;
         match intent {
-            Intent::Handshake { transport, revision, base64, jsonp } => {
+            Intent::Handshake {
+                transport,
+                revision,
+                base64,
+                jsonp,
+            } => {
                 self.check_origin(req)?;
-                self.handshake(req, payload, transport, revision, base64, jsonp).await
+                self.handshake(req, payload, transport, revision, base64, jsonp)
+                    .await
             }
             Intent::Session { sid, call } => {
-                let socket = self.server.client(&sid).ok_or_else(|| self.refuse(req, Refusal::UnknownSid))?;
+                let socket = self
+                    .server
+                    .client(&sid)
+                    .ok_or_else(|| self.refuse(req, Refusal::UnknownSid))?;
                 let call = call
                     .and_then(|call| call.check_revision(socket.protocol()).map(|()| call))
                     .map_err(|refusal| self.refuse(req, refusal))?;
@@ -76,9 +91,9 @@ impl Door {
         let refuse = |refusal| self.refuse(req, refusal);
         let response = match call {
             Call::Poll { jsonp, .. } => polling::poll(socket, jsonp.as_ref()).await.map_err(refuse)?,
-            Call::Push { jsonp, binary, .. } => {
-                push::push(req, payload, socket, jsonp.is_some(), binary).await.map_err(refuse)?
-            }
+            Call::Push { jsonp, binary, .. } => push::push(req, payload, socket, jsonp.is_some(), binary)
+                .await
+                .map_err(refuse)?,
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;
                 websocket::upgrade(req, payload, socket).map_err(refuse)?
@@ -121,7 +136,9 @@ impl Door {
 
     /// Asks the application whether this handshake may come in.
     async fn admit(&self, req: &HttpRequest) -> Result<Extensions, Refused> {
-        let Some(allow) = &self.allow_request else { return Ok(Extensions::default()) };
+        let Some(allow) = &self.allow_request else {
+            return Ok(Extensions::default());
+        };
         match guarded(async { allow(req).await }).await {
             Ok(Ok(accept)) => Ok(accept.extensions),
             Ok(Err(reject)) => {
@@ -136,7 +153,9 @@ impl Door {
     }
 
     async fn generate_id(&self, handshake: &crate::Handshake) -> Result<Sid, Refusal> {
-        let Some(generate) = self.server.id_generator() else { return Ok(Sid::generate()) };
+        let Some(generate) = self.server.id_generator() else {
+            return Ok(Sid::generate());
+        };
         match guarded(async { generate(handshake).await }).await {
             Ok(Ok(id)) => Sid::parse(&id).map_err(|error| {
                 log::error!(target: "engineio::server", "generate_id made an unusable id: {error}");
@@ -176,10 +195,13 @@ impl Door {
             Some(Ok(origin)) => origin,
         };
         let own = config.cookie.as_ref().map(|cookie| &*cookie.name);
-        let foreign_cookie = headers
-            .get_all(header::COOKIE)
-            .any(|value| value.to_str().map_or(true, |value| origin::has_foreign_cookie(value, own)));
-        let host = headers::text(headers, &header::HOST).or_else(|| req.uri().authority().map(|a| a.as_str()));
+        let foreign_cookie = headers.get_all(header::COOKIE).any(|value| {
+            value
+                .to_str()
+                .map_or(true, |value| origin::has_foreign_cookie(value, own))
+        });
+        let host =
+            headers::text(headers, &header::HOST).or_else(|| req.uri().authority().map(|a| a.as_str()));
         if origin::is_allowed(&config.origins, Some(origin), host, foreign_cookie) {
             return Ok(());
         }
@@ -200,7 +222,10 @@ impl Door {
         {
             map.append(header::SET_COOKIE, value);
         }
-        let hooks = [self.initial_headers.as_ref().filter(|_| sid.is_some()), self.headers.as_ref()];
+        let hooks = [
+            self.initial_headers.as_ref().filter(|_| sid.is_some()),
+            self.headers.as_ref(),
+        ];
         for hook in hooks.into_iter().flatten() {
             if catch_unwind(AssertUnwindSafe(|| hook(map, req))).is_err() {
                 log::error!(target: "engineio::server", "a header hook panicked");

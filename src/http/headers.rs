@@ -46,9 +46,18 @@ pub(super) fn head(req: &HttpRequest) -> Head<'_> {
     let upgrade = req.version() <= Version::HTTP_11
         && req.headers().get_all(header::UPGRADE).next().is_some()
         && websocket_handshake(req.headers()).is_requested();
-    let binary_body = text(req.headers(), &header::CONTENT_TYPE)
-        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/octet-stream"));
-    Head { method, query: req.query_string(), upgrade, binary_body }
+    let binary_body = text(req.headers(), &header::CONTENT_TYPE).is_some_and(|value| {
+        value
+            .trim_start()
+            .to_ascii_lowercase()
+            .starts_with("application/octet-stream")
+    });
+    Head {
+        method,
+        query: req.query_string(),
+        upgrade,
+        binary_body,
+    }
 }
 
 /// The request as the application sees it.
@@ -61,7 +70,12 @@ pub(super) fn handshake(
     let headers = req
         .headers()
         .iter()
-        .map(|(name, value)| (ByteString::from(name.as_str()), Bytes::copy_from_slice(value.as_bytes())))
+        .map(|(name, value)| {
+            (
+                ByteString::from(name.as_str()),
+                Bytes::copy_from_slice(value.as_bytes()),
+            )
+        })
         .collect();
     Handshake {
         path: ByteString::from(req.path()),

@@ -51,8 +51,14 @@ mod tests {
     #[test]
     fn the_script_is_a_call_with_a_string() {
         assert_eq!(script(&Jsonp::new("0"), "4hi"), r#"___eio[0]("4hi");"#);
-        assert_eq!(script(&Jsonp::new("1);alert("), "4\"\n\\"), r#"___eio[1]("4\"\n\\");"#);
-        assert_eq!(script(&Jsonp::new(""), "4\u{2028}\u{2029}"), r#"___eio[]("4\u2028\u2029");"#);
+        assert_eq!(
+            script(&Jsonp::new("1);alert("), "4\"\n\\"),
+            r#"___eio[1]("4\"\n\\");"#
+        );
+        assert_eq!(
+            script(&Jsonp::new(""), "4\u{2028}\u{2029}"),
+            r#"___eio[]("4\u2028\u2029");"#
+        );
     }
 
     #[test]
@@ -66,7 +72,10 @@ mod tests {
         ] {
             assert_eq!(unescape(escaped), plain);
         }
-        assert_eq!(form_payload(b"d=4hello%20w&x=1").as_deref(), Some(&b"4hello w"[..]));
+        assert_eq!(
+            form_payload(b"d=4hello%20w&x=1").as_deref(),
+            Some(&b"4hello w"[..])
+        );
         assert_eq!(form_payload(b"x=1"), None);
     }
 }

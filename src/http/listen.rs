@@ -33,8 +33,16 @@ type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 /// # Errors
 /// When an address cannot be bound.
 pub fn listen(server: &Server, addresses: impl ToSocketAddrs) -> io::Result<Listener> {
-    let listeners = addresses.to_socket_addrs()?.map(TcpListener::bind).collect::<io::Result<_>>()?;
-    Ok(Listener { server: server.clone(), listeners, workers: None, set_up: Arc::new(|scope| scope) })
+    let listeners = addresses
+        .to_socket_addrs()?
+        .map(TcpListener::bind)
+        .collect::<io::Result<_>>()?;
+    Ok(Listener {
+        server: server.clone(),
+        listeners,
+        workers: None,
+        set_up: Arc::new(|scope| scope),
+    })
 }
 
 /// Bound ports. Made by [`listen`].
@@ -71,13 +79,20 @@ impl Listener {
     /// # Errors
     /// Those of actix's server.
     pub async fn run(self) -> io::Result<()> {
-        let Listener { server, listeners, workers, set_up } = self;
+        let Listener {
+            server,
+            listeners,
+            workers,
+            set_up,
+        } = self;
         let engine = server.clone();
         let mut http = HttpServer::new(move || {
             let timeout = engine.config().destroy_upgrade_timeout;
             App::new()
                 .service(set_up(scope(&engine)).unhandled(StatusCode::NOT_IMPLEMENTED))
-                .default_service(web::to(move |req: HttpRequest| async move { not_implemented(&req, timeout) }))
+                .default_service(web::to(move |req: HttpRequest| async move {
+                    not_implemented(&req, timeout)
+                }))
         })
         .h1_allow_half_closed(false)
         .disable_signals();
@@ -93,7 +108,9 @@ impl Listener {
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listener").field("listeners", &self.listeners).finish_non_exhaustive()
+        f.debug_struct("Listener")
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
     }
 }
 

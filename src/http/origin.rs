@@ -14,15 +14,15 @@ pub(super) fn is_allowed(
     match origins {
         Origins::Any => true,
         Origins::List(list) => list.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)),
-        Origins::SameHost => {
-            !foreign_cookie || host.is_some_and(|host| is_same_host(origin, host))
-        }
+        Origins::SameHost => !foreign_cookie || host.is_some_and(|host| is_same_host(origin, host)),
     }
 }
 
 /// Compares `scheme://host[:port]` with `host[:port]`; the scheme's own port may be left out.
 fn is_same_host(origin: &str, host: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
     let port = match scheme {
         "http" => ":80",
         "https" => ":443",
@@ -51,7 +51,12 @@ mod tests {
         assert!(check(Some("http://evil.example"), false));
         assert!(check(Some("http://example.org:3000"), true));
         assert!(check(Some("http://EXAMPLE.org:3000"), true));
-        for evil in ["http://evil.example", "http://example.org", "null", "http://example.org:3000.evil.example"] {
+        for evil in [
+            "http://evil.example",
+            "http://example.org",
+            "null",
+            "http://example.org:3000.evil.example",
+        ] {
             assert!(!check(Some(evil), true), "{evil}");
         }
     }

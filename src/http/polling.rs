@@ -40,7 +40,10 @@ pub(super) fn answer(reply: Reply, jsonp: Option<&Jsonp>) -> HttpResponse {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if jsonp.is_some() {
         // Nobody shall take what we echo for anything but the script it says it is.
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
     }
     response
 }

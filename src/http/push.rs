@@ -24,9 +24,18 @@ pub(super) async fn push(
     binary: bool,
 ) -> Result<HttpResponse, Refusal> {
     let limit = socket.server().config().max_http_buffer_size;
-    let mut body = Body { payload, limit, first: Bytes::new(), more: BytesMut::new() };
+    let mut body = Body {
+        payload,
+        limit,
+        first: Bytes::new(),
+        more: BytesMut::new(),
+    };
     let decode = |bytes: Bytes| PushBody {
-        bytes: if jsonp { jsonp::form_payload(&bytes).unwrap_or_default() } else { bytes },
+        bytes: if jsonp {
+            jsonp::form_payload(&bytes).unwrap_or_default()
+        } else {
+            bytes
+        },
         binary: binary && !jsonp,
     };
     let announced = headers::text(req.headers(), &header::CONTENT_LENGTH)
@@ -85,7 +94,10 @@ fn ok() -> HttpResponse {
     let mut response = HttpResponse::Ok().body(Bytes::from_static(b"ok"));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 

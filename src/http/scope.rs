@@ -9,8 +9,8 @@ use actix_web::dev::{
     ServiceResponse,
 };
 use actix_web::guard::{Guard, fn_guard};
-use actix_web::http::header::HeaderMap;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::admission::{Accept, Reject};
@@ -36,7 +36,10 @@ use crate::proto::Refusal;
 /// # }
 /// ```
 pub fn scope(server: &Server) -> Scope {
-    Scope { door: Door::new(server.clone()), unhandled: StatusCode::BAD_REQUEST }
+    Scope {
+        door: Door::new(server.clone()),
+        unhandled: StatusCode::BAD_REQUEST,
+    }
 }
 
 /// A server's place in an `App`. Made by [`scope`].
@@ -118,7 +121,9 @@ impl HttpServiceFactory for Scope {
 
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scope").field("path", &self.door.config().path).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("path", &self.door.config().path)
+            .finish_non_exhaustive()
     }
 }
 

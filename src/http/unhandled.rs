@@ -23,8 +23,14 @@ pub(super) fn answer(door: &Door, status: StatusCode) -> HttpResponse {
 
 /// A response after which the connection is closed when `timeout` has passed.
 pub(super) fn closing(status: StatusCode, text: String, timeout: std::time::Duration) -> HttpResponse {
-    let body = Body { text: Some(text.into()), end: Box::pin(sleep(timeout)) };
-    HttpResponseBuilder::new(status).force_close().content_type("application/json").body(BoxBody::new(body))
+    let body = Body {
+        text: Some(text.into()),
+        end: Box::pin(sleep(timeout)),
+    };
+    HttpResponseBuilder::new(status)
+        .force_close()
+        .content_type("application/json")
+        .body(BoxBody::new(body))
 }
 
 /// A body that is complete at once and ends later.

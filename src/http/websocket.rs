@@ -4,7 +4,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::Payload;
@@ -37,9 +36,9 @@ pub(super) fn upgrade(req: &HttpRequest, payload: Payload, socket: Socket) -> Re
     let accept = accept(req)?;
     let server = socket.server();
     let config = server.config();
-    let deadline = Instant::now() + config.upgrade_timeout;
     let link = Arc::new(Link::new(socket));
-    Ok(respond(&accept, payload, WebSocketTransport::upgrade(link, config.max_http_buffer_size, deadline)))
+    let transport = WebSocketTransport::upgrade(link, config.max_http_buffer_size, config.upgrade_timeout);
+    Ok(respond(&accept, payload, transport))
 }
 
 fn respond(accept: &Accept, payload: Payload, transport: WebSocketTransport) -> HttpResponse {

@@ -70,7 +70,10 @@ pub struct Close {
 impl Close {
     /// An end that its reason explains.
     pub fn new(reason: CloseReason) -> Self {
-        Close { reason, description: "" }
+        Close {
+            reason,
+            description: "",
+        }
     }
 
     /// An end that needs a word more.

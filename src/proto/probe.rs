@@ -37,12 +37,18 @@ pub enum ProbeStep {
 impl Probe {
     /// `2probe`.
     pub fn ping() -> Packet {
-        Packet { kind: PacketType::Ping, data: Data::from("probe") }
+        Packet {
+            kind: PacketType::Ping,
+            data: Data::from("probe"),
+        }
     }
 
     /// `3probe`.
     pub fn pong() -> Packet {
-        Packet { kind: PacketType::Pong, data: Data::from("probe") }
+        Packet {
+            kind: PacketType::Pong,
+            data: Data::from("probe"),
+        }
     }
 
     /// A packet came in.

@@ -81,7 +81,13 @@ impl Outgoing {
 
 impl Session {
     /// A session that is opening: it takes messages, and nothing leaves before [`open`](Self::open).
-    pub fn new(config: Arc<Config>, revision: Revision, base64: bool, interest: Events, now: Instant) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        revision: Revision,
+        base64: bool,
+        interest: Events,
+        now: Instant,
+    ) -> Self {
         let heartbeat = Heartbeat::new(revision, config.ping_interval, config.ping_timeout, now);
         Session {
             config,
@@ -109,15 +115,27 @@ impl Session {
         for packet in packets.into_iter().rev() {
             self.created(&packet);
             self.buffered += cost(&packet.data);
-            self.buffer.push_front(Outgoing { packet, compress: true, number: 0, sent: false });
+            self.buffer.push_front(Outgoing {
+                packet,
+                compress: true,
+                number: 0,
+                sent: false,
+            });
         }
         let link = match transport {
-            Transport::Polling => Link::Polling(Polling { handshake, ..Polling::default() }),
+            Transport::Polling => Link::Polling(Polling {
+                handshake,
+                ..Polling::default()
+            }),
             Transport::WebSocket => Link::WebSocket(WebSocket::default()),
         };
         self.state.open(link, now + CLOSE_TIMEOUT);
-        self.heartbeat =
-            Heartbeat::new(self.revision, self.config.ping_interval, self.config.ping_timeout, now);
+        self.heartbeat = Heartbeat::new(
+            self.revision,
+            self.config.ping_interval,
+            self.config.ping_timeout,
+            now,
+        );
     }
 
     fn open_packet(&self, transport: Transport, sid: &Sid) -> Packet {
@@ -259,7 +277,10 @@ impl Session {
         self.buffered = 0;
         if matches!(
             close.reason,
-            CloseReason::TransportError | CloseReason::ParseError | CloseReason::Panicked | CloseReason::BufferFull
+            CloseReason::TransportError
+                | CloseReason::ParseError
+                | CloseReason::Panicked
+                | CloseReason::BufferFull
         ) {
             self.tell(Events::ERROR, || Event::Error(close));
         }
@@ -280,7 +301,14 @@ impl Session {
             }
             (PacketType::Close, _) => self.end(CloseReason::TransportClose),
             (PacketType::Ping, Revision::V3) => {
-                self.queue(Packet { kind: PacketType::Pong, data: packet.data }, false, false);
+                self.queue(
+                    Packet {
+                        kind: PacketType::Pong,
+                        data: packet.data,
+                    },
+                    false,
+                    false,
+                );
                 self.tell(Events::HEARTBEAT, || Event::Heartbeat);
             }
             (PacketType::Pong, Revision::V4) => {
@@ -289,7 +317,10 @@ impl Session {
                 }
             }
             (PacketType::Ping, Revision::V4) | (PacketType::Pong, Revision::V3) => {
-                self.end(Close::because(CloseReason::TransportError, "invalid heartbeat direction"));
+                self.end(Close::because(
+                    CloseReason::TransportError,
+                    "invalid heartbeat direction",
+                ));
             }
             // A client has no business to send these; engine.io ignores them, and so do we.
             (PacketType::Message | PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => {}
@@ -300,7 +331,12 @@ impl Session {
     fn queue(&mut self, packet: Packet, compress: bool, sent: bool) {
         self.created(&packet);
         self.buffered += cost(&packet.data);
-        self.buffer.push_back(Outgoing { packet, compress, number: self.sent, sent });
+        self.buffer.push_back(Outgoing {
+            packet,
+            compress,
+            number: self.sent,
+            sent,
+        });
         // Messages are refused before they come here; this bounds what a client makes us say.
         if self.buffered > self.config.max_buffered_bytes + self.config.max_http_buffer_size + 4096 {
             self.end(CloseReason::BufferFull);

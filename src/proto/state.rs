@@ -51,7 +51,11 @@ pub(super) enum State {
     /// Messages flow.
     Open(Link),
     /// No message is taken any more; what is in the write buffer still leaves.
-    Closing { link: Link, reason: CloseReason, deadline: Instant },
+    Closing {
+        link: Link,
+        reason: CloseReason,
+        deadline: Instant,
+    },
     /// The end.
     Closed,
 }
@@ -154,7 +158,11 @@ impl State {
         if let State::Opening { close } = *self {
             *self = match close {
                 None => State::Open(link),
-                Some(reason) => State::Closing { link, reason, deadline: close_deadline },
+                Some(reason) => State::Closing {
+                    link,
+                    reason,
+                    deadline: close_deadline,
+                },
             };
         }
     }
@@ -162,8 +170,14 @@ impl State {
     /// `Open` becomes `Closing`, `Opening` will.
     pub(super) fn close(&mut self, reason: CloseReason, deadline: Instant) {
         *self = match std::mem::replace(self, State::Closed) {
-            State::Opening { close } => State::Opening { close: close.or(Some(reason)) },
-            State::Open(link) => State::Closing { link, reason, deadline },
+            State::Opening { close } => State::Opening {
+                close: close.or(Some(reason)),
+            },
+            State::Open(link) => State::Closing {
+                link,
+                reason,
+                deadline,
+            },
             other => other,
         };
     }

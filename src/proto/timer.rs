@@ -39,9 +39,16 @@ impl Heartbeat {
     pub(super) fn new(revision: Revision, interval: Duration, timeout: Duration, now: Instant) -> Self {
         let phase = match revision {
             Revision::V4 => Phase::Ping { due: now + interval },
-            Revision::V3 => Phase::Silence { due: now + interval + timeout },
+            Revision::V3 => Phase::Silence {
+                due: now + interval + timeout,
+            },
         };
-        Heartbeat { interval, timeout, last_seen: now, phase }
+        Heartbeat {
+            interval,
+            timeout,
+            last_seen: now,
+            phase,
+        }
     }
 
     /// A packet came in: any packet is life.
@@ -53,7 +60,9 @@ impl Heartbeat {
     pub(super) fn pong(&mut self, now: Instant) -> bool {
         let awaited = matches!(self.phase, Phase::Pong { .. });
         if awaited {
-            self.phase = Phase::Ping { due: now + self.interval };
+            self.phase = Phase::Ping {
+                due: now + self.interval,
+            };
         }
         awaited
     }
@@ -74,20 +83,30 @@ impl Heartbeat {
                 // Counted from when it was due, so that the timer's grain does not add up; unless this
                 // process was held up, for which the client shall not pay.
                 let sent = if now - due < STALL { due } else { now };
-                self.phase = Phase::Pong { sent, due: sent + self.timeout };
+                self.phase = Phase::Pong {
+                    sent,
+                    due: sent + self.timeout,
+                };
                 Some(Beat::Ping)
             }
             Phase::Pong { sent, .. } if self.last_seen > sent => {
-                self.phase = Phase::Ping { due: (self.last_seen + self.interval).max(now) };
+                self.phase = Phase::Ping {
+                    due: (self.last_seen + self.interval).max(now),
+                };
                 None
             }
             Phase::Silence { .. } if self.last_seen + self.interval + self.timeout > now => {
-                self.phase = Phase::Silence { due: self.last_seen + self.interval + self.timeout };
+                self.phase = Phase::Silence {
+                    due: self.last_seen + self.interval + self.timeout,
+                };
                 None
             }
             // What the client sent while we were held up lies unread: look at it first.
             Phase::Pong { sent, due } if now - due >= STALL => {
-                self.phase = Phase::Pong { sent, due: now + STALL };
+                self.phase = Phase::Pong {
+                    sent,
+                    due: now + STALL,
+                };
                 None
             }
             Phase::Silence { due } if now - due >= STALL => {

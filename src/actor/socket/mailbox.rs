@@ -5,8 +5,8 @@ use actix::prelude::*;
 
 use super::SocketActor;
 use crate::actor::messages::{
-    AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe, ProbeLost,
-    Push, PushBegun, Send, Upgrade,
+    Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe,
+    ProbeLost, Push, PushBegun, Send, Upgrade,
 };
 use crate::proto::{Close, CloseReason, SendError, cost};
 
@@ -33,7 +33,10 @@ impl MessageResponse<SocketActor, Send> for SendReply {
             (Ok(number), Some(asker)) => ctx.notify(AwaitFlush { number, asker }),
             (Err(error), Some(asker)) => drop(asker.send(Err(error))),
             (Err(SendError::Full | SendError::TooLarge), None) => {
-                ctx.notify(CloseSession { close: Close::new(CloseReason::BufferFull), discard: true });
+                ctx.notify(CloseSession {
+                    close: Close::new(CloseReason::BufferFull),
+                    discard: true,
+                });
             }
             (Ok(_) | Err(_), None) => {}
         }
@@ -113,16 +116,27 @@ impl Handler<PollAborted> for SocketActor {
 impl Handler<Push> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, Push { id, binary, body, answer }: Push, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        Push {
+            id,
+            binary,
+            body,
+            answer,
+        }: Push,
+        ctx: &mut Self::Context,
+    ) {
         let mut refused = None;
-        self.with_self(ctx, |actor, now| match actor.session.handle_push(now, id, binary) {
-            Ok(()) => {
-                actor.push = Some((id, answer));
-                if let Some(body) = body {
-                    actor.session.handle_payload(now, id, body);
+        self.with_self(ctx, |actor, now| {
+            match actor.session.handle_push(now, id, binary) {
+                Ok(()) => {
+                    actor.push = Some((id, answer));
+                    if let Some(body) = body {
+                        actor.session.handle_payload(now, id, body);
+                    }
                 }
+                Err(refusal) => refused = Some((answer, refusal)),
             }
-            Err(refusal) => refused = Some((answer, refusal)),
         });
         if let Some((answer, refusal)) = refused {
             let _ = answer.send(Err(refusal));
@@ -149,16 +163,29 @@ impl Handler<Payload> for SocketActor {
     }
 }
 
+impl Handler<Attempt> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Attempt(offer): Attempt, ctx: &mut Self::Context) {
+        self.with_self(ctx, |actor, now| {
+            if actor.session.handle_websocket(now).is_ok() {
+                drop(offer.take());
+            }
+        });
+    }
+}
+
 impl Handler<Probe> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, Probe { id, link }: Probe, ctx: &mut Self::Context) {
-        self.with_self(ctx, |actor, now| match actor.session.handle_probe(now, id) {
-            Ok(()) => {
+    fn handle(&mut self, Probe { id, offer }: Probe, ctx: &mut Self::Context) {
+        self.with_self(ctx, |actor, now| {
+            if actor.session.handle_probe(now, id).is_ok()
+                && let Some(link) = offer.take()
+            {
                 actor.answer_probe(&link);
                 actor.probe = Some((id, link));
             }
-            Err(_) => link.close(Close::new(CloseReason::TransportClose)),
         });
     }
 }
@@ -166,15 +193,14 @@ impl Handler<Probe> for SocketActor {
 impl Handler<Upgrade> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, Upgrade(id): Upgrade, ctx: &mut Self::Context) {
+    fn handle(&mut self, Upgrade { id, offer }: Upgrade, ctx: &mut Self::Context) {
         self.with_self(ctx, |actor, now| {
-            let swapped = actor.session.handle_upgrade(now, id).is_ok();
-            let Some((_, link)) = actor.probe.take_if(|(probe, _)| *probe == id) else { return };
-            if swapped {
+            if actor.session.handle_upgrade(now, id).is_ok()
+                && let Some(link) = offer.take()
+            {
+                actor.probe = None;
                 link.adopt();
                 actor.link = Some(link);
-            } else {
-                link.close(Close::new(CloseReason::TransportClose));
             }
         });
     }

@@ -2,12 +2,12 @@
 //! in one go what the other has put there, and the mailbox carries signals only.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::actor::handle::Socket;
 use crate::actor::messages::LinkSignal;
-use crate::proto::{Close, Frame};
+use crate::proto::{Close, CloseReason, Frame};
 use crate::ws::{CloseCode, Message};
 
 /// How many bytes may lie in one direction before its producer has to wait.
@@ -59,7 +59,10 @@ pub(crate) struct Glance {
 
 impl Link {
     pub(crate) fn new(socket: Socket) -> Self {
-        Link { socket, queues: Mutex::default() }
+        Link {
+            socket,
+            queues: Mutex::default(),
+        }
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -215,10 +218,37 @@ impl Link {
     }
 }
 
+/// A link that is offered to a socket. If nobody takes it, because the socket has died meanwhile say, its
+/// WebSocket is closed.
+#[derive(Debug)]
+pub(crate) struct Offer(Option<Arc<Link>>);
+
+impl Offer {
+    pub(super) fn new(link: &Arc<Link>) -> Self {
+        Offer(Some(link.clone()))
+    }
+
+    /// Takes the link: what becomes of it is the taker's business now.
+    pub(in crate::actor) fn take(mut self) -> Option<Arc<Link>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            link.close(Close::new(CloseReason::TransportClose));
+        }
+    }
+}
+
 impl Queues {
     fn glance(&mut self) -> Glance {
         self.signalled = false;
-        Glance { drained: self.outbound.is_empty(), lost: self.lost }
+        Glance {
+            drained: self.outbound.is_empty(),
+            lost: self.lost,
+        }
     }
 
     fn keep_waker(&mut self, waker: &Waker) {

@@ -5,7 +5,7 @@ mod link;
 mod polling;
 mod websocket;
 
-pub(crate) use link::{Link, Outbound};
+pub(crate) use link::{Link, Offer, Outbound};
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use websocket::WebSocketTransport;
 pub(super) use websocket::decode;

@@ -25,7 +25,12 @@ impl PendingPoll {
         let id = PollId(socket.next_id());
         let (tell, answer) = oneshot::channel();
         socket.addr().do_send(messages::Poll { id, answer: tell });
-        PendingPoll { socket, id, answer, answered: false }
+        PendingPoll {
+            socket,
+            id,
+            answer,
+            answered: false,
+        }
     }
 }
 
@@ -63,8 +68,18 @@ impl PendingPush {
         let id = PushId(socket.next_id());
         let (tell, answer) = oneshot::channel();
         let complete = body.is_some();
-        socket.addr().do_send(messages::Push { id, binary, body, answer: tell });
-        PendingPush { socket, id, answer, complete }
+        socket.addr().do_send(messages::Push {
+            id,
+            binary,
+            body,
+            answer: tell,
+        });
+        PendingPush {
+            socket,
+            id,
+            answer,
+            complete,
+        }
     }
 
     /// The first bytes of the body have come.
@@ -75,7 +90,9 @@ impl PendingPush {
     /// The body is complete, or will never be.
     pub(crate) fn complete(&mut self, body: Result<PushBody, Refusal>) {
         self.complete = true;
-        self.socket.addr().do_send(messages::Payload { id: self.id, body });
+        self.socket
+            .addr()
+            .do_send(messages::Payload { id: self.id, body });
     }
 }
 
@@ -94,7 +111,9 @@ impl Drop for PendingPush {
         if !self.complete {
             // The client left in the middle: nobody reads the refusal, the session reads what it means.
             let body = Err(Refusal::UnknownSid);
-            self.socket.addr().do_send(messages::Payload { id: self.id, body });
+            self.socket
+                .addr()
+                .do_send(messages::Payload { id: self.id, body });
         }
     }
 }

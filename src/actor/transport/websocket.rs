@@ -5,12 +5,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_rt::time::{Sleep, sleep_until};
+use actix_rt::time::{Sleep, sleep, sleep_until};
 use bytes::{Bytes, BytesMut};
 
-use super::link::{Link, Outbound};
+use super::link::{Link, Offer, Outbound};
 use crate::actor::messages;
 use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
 use crate::ws::{CloseCode, Connection, Limits, Message};
@@ -28,7 +28,7 @@ pub(crate) struct WebSocketTransport {
     link: Arc<Link>,
     revision: Revision,
     role: Role,
-    /// Runs while something is awaited of the peer: `2probe`, or the close frame.
+    /// Runs while something is awaited of the peer: the next step of an upgrade, or the close frame.
     sleep: Option<Pin<Box<Sleep>>>,
     batch: Vec<Message>,
     ended: bool,
@@ -37,7 +37,11 @@ pub(crate) struct WebSocketTransport {
 #[derive(Debug)]
 enum Role {
     /// An upgrade that is not through yet.
-    Probing { id: ProbeId, probe: proto::Probe },
+    Probing {
+        id: ProbeId,
+        probe: proto::Probe,
+        timeout: Duration,
+    },
     /// The session's transport.
     Session,
 }
@@ -48,18 +52,26 @@ impl WebSocketTransport {
         Self::new(link, max_message, Role::Session)
     }
 
-    /// A WebSocket that wants to become the transport of a session. `deadline` is when `2probe` must be in;
-    /// from there on the session watches the time.
-    pub(crate) fn upgrade(link: Arc<Link>, max_message: usize, deadline: Instant) -> Self {
+    /// A WebSocket that wants to become the transport of a session. It has `timeout` for each step of it.
+    pub(crate) fn upgrade(link: Arc<Link>, max_message: usize, timeout: Duration) -> Self {
         let id = ProbeId(link.socket().next_id());
-        let mut transport = Self::new(link, max_message, Role::Probing { id, probe: proto::Probe::default() });
-        transport.sleep = Some(Box::pin(sleep_until(deadline.into())));
+        link.socket().addr().do_send(messages::Attempt(Offer::new(&link)));
+        let role = Role::Probing {
+            id,
+            probe: proto::Probe::default(),
+            timeout,
+        };
+        let mut transport = Self::new(link, max_message, role);
+        transport.sleep = Some(Box::pin(sleep(timeout)));
         transport
     }
 
     fn new(link: Arc<Link>, max_message: usize, role: Role) -> Self {
         WebSocketTransport {
-            connection: Connection::new(Limits { max_message, max_fragments: MAX_FRAGMENTS }),
+            connection: Connection::new(Limits {
+                max_message,
+                max_fragments: MAX_FRAGMENTS,
+            }),
             revision: link.socket().protocol(),
             link,
             role,
@@ -112,7 +124,12 @@ impl WebSocketTransport {
         let connection = &mut self.connection;
         self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
             Outbound::Frame(frame) => {
-                connection.send(frame.data.is_text(), frame.prefix, frame.data.as_bytes(), &mut out);
+                connection.send(
+                    frame.data.is_text(),
+                    frame.prefix,
+                    frame.data.as_bytes(),
+                    &mut out,
+                );
             }
             Outbound::Close(code, reason) => connection.close(now(), code, reason),
         });
@@ -128,11 +145,11 @@ impl WebSocketTransport {
     }
 
     fn handle_message(&mut self, message: Message) {
-        let Role::Probing { id, probe } = &mut self.role else {
+        let Role::Probing { id, probe, timeout } = &mut self.role else {
             self.batch.push(message);
             return;
         };
-        let id = *id;
+        let (id, timeout) = (*id, *timeout);
         let step = match decode(message, self.revision) {
             Ok(packet) => probe.handle_packet(&packet),
             Err(_) => ProbeStep::Fail,
@@ -140,13 +157,20 @@ impl WebSocketTransport {
         let socket = self.link.socket().addr();
         match step {
             ProbeStep::Probe => {
-                self.sleep = None;
-                socket.do_send(messages::Probe { id, link: self.link.clone() });
+                self.sleep = Some(Box::pin(sleep(timeout)));
+                socket.do_send(messages::Probe {
+                    id,
+                    offer: Offer::new(&self.link),
+                });
             }
             // Nothing asynchronous lies between reading `5` and the swap: what the client does next, on
             // whatever connection, comes behind this message.
             ProbeStep::Upgrade => {
-                socket.do_send(messages::Upgrade(id));
+                socket.do_send(messages::Upgrade {
+                    id,
+                    offer: Offer::new(&self.link),
+                });
+                self.sleep = None;
                 self.role = Role::Session;
             }
             ProbeStep::Fail => self.fail("unexpected packet during upgrade"),
@@ -155,7 +179,8 @@ impl WebSocketTransport {
 
     /// Gives up on an upgrade: this WebSocket is closed, the session goes on.
     fn fail(&mut self, reason: &'static str) {
-        self.connection.close(Instant::now(), CloseCode::PROTOCOL_ERROR, reason);
+        self.connection
+            .close(Instant::now(), CloseCode::PROTOCOL_ERROR, reason);
         self.lost(Close::because(CloseReason::TransportError, reason));
     }
 
@@ -163,7 +188,7 @@ impl WebSocketTransport {
     fn lost(&mut self, close: Close) {
         match &self.role {
             Role::Session => self.link.lose(close),
-            Role::Probing { id, probe } => {
+            Role::Probing { id, probe, .. } => {
                 if *probe != proto::Probe::Waiting {
                     self.link.socket().addr().do_send(messages::ProbeLost(*id));
                 }

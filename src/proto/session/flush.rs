@@ -21,14 +21,24 @@ impl Session {
         }
         let outgoing = self.buffer.pop_front()?;
         let released = outgoing.released();
-        let Outgoing { packet, compress, number, .. } = outgoing;
+        let Outgoing {
+            packet,
+            compress,
+            number,
+            ..
+        } = outgoing;
         self.buffered -= cost(&packet.data);
         if self.buffer.is_empty() {
             self.flushing = false;
             self.tell(Events::DRAIN, || Event::Drain);
         }
         let frame = packet.into_frame(self.revision, self.base64);
-        Some(OutgoingFrame { frame, compress, released, number })
+        Some(OutgoingFrame {
+            frame,
+            compress,
+            released,
+            number,
+        })
     }
 
     /// Answers the parked poll if there is something to say.
@@ -36,7 +46,9 @@ impl Session {
         if self.buffer.is_empty() {
             return;
         }
-        let Some(polling) = self.state.polling() else { return };
+        let Some(polling) = self.state.polling() else {
+            return;
+        };
         let Some(poll) = polling.parked.take() else { return };
         let count = match std::mem::take(&mut polling.handshake) {
             0 => self.buffer.len(),
@@ -50,7 +62,11 @@ impl Session {
 
     /// A closing session closes as soon as everything has left; a poll takes the rest along with it.
     pub(super) fn finish_closing(&mut self) {
-        if let State::Closing { link: Link::WebSocket(_), reason, .. } = self.state
+        if let State::Closing {
+            link: Link::WebSocket(_),
+            reason,
+            ..
+        } = self.state
             && self.buffer.is_empty()
         {
             self.end(reason);
@@ -72,19 +88,36 @@ impl Session {
         packets.extend(last);
         self.last_reply = Some(poll);
         let body = payload::encode(packets.iter(), self.revision, !self.base64);
-        self.outputs.push_back(Output::Reply(Reply { poll, body, compress, released, flushed }));
+        self.outputs.push_back(Output::Reply(Reply {
+            poll,
+            body,
+            compress,
+            released,
+            flushed,
+        }));
         self.tell(Events::DRAIN, || Event::Drain);
     }
 
     /// A packet of the transport's own, such as a noop, answers a poll.
     pub(super) fn reply_alone(&mut self, poll: PollId, kind: PacketType) {
         let body = payload::encode([&Packet::new(kind)], self.revision, !self.base64);
-        self.outputs.push_back(Output::Reply(Reply { poll, body, compress: false, released: 0, flushed: 0 }));
+        self.outputs.push_back(Output::Reply(Reply {
+            poll,
+            body,
+            compress: false,
+            released: 0,
+            flushed: 0,
+        }));
     }
 
     fn tell_flush(&mut self, count: usize) {
         if self.interest.contains(Events::FLUSH) {
-            let packets = self.buffer.iter().take(count).map(|outgoing| outgoing.packet.clone()).collect();
+            let packets = self
+                .buffer
+                .iter()
+                .take(count)
+                .map(|outgoing| outgoing.packet.clone())
+                .collect();
             self.outputs.push_back(Output::Event(Event::Flush(packets)));
         }
     }
@@ -96,7 +129,10 @@ impl Session {
         }
         if let Some(push) = polling.push {
             let result = Err(Refusal::UnknownSid);
-            self.outputs.push_back(Output::PushDone { push: push.id, result });
+            self.outputs.push_back(Output::PushDone {
+                push: push.id,
+                result,
+            });
         }
         if let Some(probe) = polling.probe {
             self.outputs.push_back(Output::DropProbe(probe.id));
@@ -107,7 +143,10 @@ impl Session {
     pub(super) fn end_websocket(&mut self, websocket: WebSocket, close: Close) {
         if let Some(push) = websocket.held {
             let result = Err(Refusal::UnknownSid);
-            self.outputs.push_back(Output::PushDone { push: push.id, result });
+            self.outputs.push_back(Output::PushDone {
+                push: push.id,
+                result,
+            });
         }
         self.outputs.push_back(Output::CloseWebSocket(close));
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::proto::close::{Close, CloseReason};
-use crate::proto::event::{PollId, PushBody, PushId, Output};
+use crate::proto::event::{Output, PollId, PushBody, PushId};
 use crate::proto::payload;
 use crate::proto::state::{Link, Probing, Push, State};
 use crate::proto::{BadRequest, Packet, PacketType, Refusal, Revision};
@@ -45,13 +45,19 @@ impl Session {
 
     /// The client of a poll left before its answer was handed to it.
     pub fn handle_poll_gone(&mut self, poll: PollId) {
-        let parked = self.state.polling().is_some_and(|polling| polling.parked == Some(poll));
+        let parked = self
+            .state
+            .polling()
+            .is_some_and(|polling| polling.parked == Some(poll));
         if parked && let Some(polling) = self.state.polling() {
             polling.parked = None;
         }
         // An answer that went nowhere took packets along: going on would be a loss untold.
         if parked || self.last_reply == Some(poll) {
-            self.end(Close::because(CloseReason::TransportError, "poll connection closed prematurely"));
+            self.end(Close::because(
+                CloseReason::TransportError,
+                "poll connection closed prematurely",
+            ));
         }
     }
 
@@ -70,14 +76,21 @@ impl Session {
             Some(Link::Polling(polling)) => polling,
         };
         if polling.push.is_some() {
-            self.end(Close::because(CloseReason::TransportError, "data request overlap from client"));
+            self.end(Close::because(
+                CloseReason::TransportError,
+                "data request overlap from client",
+            ));
             return Err(BadRequest::Overlap.into());
         }
         if binary && self.revision == Revision::V4 {
             self.end(Close::because(CloseReason::TransportError, "invalid content"));
             return Err(BadRequest::InvalidPayload.into());
         }
-        polling.push = Some(Push { id: push, deadline, begun: false });
+        polling.push = Some(Push {
+            id: push,
+            deadline,
+            begun: false,
+        });
         Ok(())
     }
 
@@ -153,8 +166,12 @@ impl Session {
 
     /// Answers the parked poll with a noop if an upgrade is on, at once or a little later.
     pub(super) fn noop(&mut self, now: Instant) {
-        let Some(polling) = self.state.polling() else { return };
-        let (Some(poll), Some(probe)) = (polling.parked, &mut polling.probe) else { return };
+        let Some(polling) = self.state.polling() else {
+            return;
+        };
+        let (Some(poll), Some(probe)) = (polling.parked, &mut polling.probe) else {
+            return;
+        };
         if probe.noops < NOOPS_AT_ONCE || probe.noop_at.is_some_and(|at| at <= now) {
             probe.noops = probe.noops.saturating_add(1);
             probe.noop_at = None;
@@ -167,8 +184,12 @@ impl Session {
 
     /// The poll that a closing session waits for takes everything, and a close packet.
     pub(super) fn answer_last_poll(&mut self) {
-        let State::Closing { reason, .. } = self.state else { return };
-        let Some(poll) = self.state.polling().and_then(|polling| polling.parked.take()) else { return };
+        let State::Closing { reason, .. } = self.state else {
+            return;
+        };
+        let Some(poll) = self.state.polling().and_then(|polling| polling.parked.take()) else {
+            return;
+        };
         self.reply_buffer(poll, self.buffer.len(), Some(Packet::new(PacketType::Close)));
         self.end(reason);
     }
@@ -204,6 +225,11 @@ pub(super) fn last_word(close: Close) -> PacketType {
 
 impl Probing {
     pub(super) fn new(id: crate::proto::event::ProbeId, deadline: Instant) -> Self {
-        Probing { id, deadline, noops: 0, noop_at: None }
+        Probing {
+            id,
+            deadline,
+            noops: 0,
+            noop_at: None,
+        }
     }
 }

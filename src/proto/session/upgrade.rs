@@ -11,6 +11,20 @@ use crate::proto::{BadRequest, PacketType, Refusal, Transport};
 const HELD_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Session {
+    /// A WebSocket with this session's id was opened.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the session has nothing to do with another WebSocket. That one is to be closed; the
+    /// session goes on.
+    pub fn handle_websocket(&mut self, now: Instant) -> Result<(), Refusal> {
+        self.handle_timeout(now);
+        match self.state.link() {
+            None => Err(Refusal::UnknownSid),
+            Some(Link::Polling(_)) if self.config.allow_upgrades => Ok(()),
+            Some(_) => Err(BadRequest::UpgradeConflict.into()),
+        }
+    }
+
     /// `2probe` came in on a WebSocket with this session's id. If it is accepted, the WebSocket answers
     /// `3probe`, and what waits leaves by polling at once.
     ///
@@ -18,18 +32,14 @@ impl Session {
     /// A [`Refusal`] when there is nothing to upgrade or another attempt is on. That WebSocket is to be
     /// closed; the session and the other attempt go on.
     pub fn handle_probe(&mut self, now: Instant, probe: ProbeId) -> Result<(), Refusal> {
-        self.handle_timeout(now);
+        self.handle_websocket(now)?;
         let deadline = now + self.config.upgrade_timeout;
-        let allowed = self.config.allow_upgrades;
-        let polling = match self.state.link_mut() {
-            None => return Err(Refusal::UnknownSid),
-            Some(Link::WebSocket(_)) => return Err(BadRequest::UpgradeConflict.into()),
-            Some(Link::Polling(polling)) => polling,
-        };
-        if polling.probe.is_some() || !allowed {
-            return Err(BadRequest::UpgradeConflict.into());
+        match self.state.polling() {
+            Some(polling) if polling.probe.is_none() => {
+                polling.probe = Some(Probing::new(probe, deadline));
+            }
+            _ => return Err(BadRequest::UpgradeConflict.into()),
         }
-        polling.probe = Some(Probing::new(probe, deadline));
         self.tell(Events::UPGRADING, || Event::Upgrading(Transport::WebSocket));
         if self.buffer.is_empty() {
             self.noop(now);
@@ -52,7 +62,10 @@ impl Session {
         if let Some(push) = left.push
             && let Some(websocket) = self.state.websocket()
         {
-            websocket.held = Some(Push { deadline: push.deadline.min(now + HELD_TIMEOUT), ..push });
+            websocket.held = Some(Push {
+                deadline: push.deadline.min(now + HELD_TIMEOUT),
+                ..push
+            });
         }
         self.tell(Events::UPGRADE, || Event::Upgrade(Transport::WebSocket));
         Ok(())
@@ -68,7 +81,9 @@ impl Session {
     }
 
     pub(super) fn expire_probe(&mut self, now: Instant) {
-        let Some(polling) = self.state.polling() else { return };
+        let Some(polling) = self.state.polling() else {
+            return;
+        };
         let Some(probe) = &polling.probe else { return };
         if probe.deadline <= now {
             let id = probe.id;
