@@ -49,7 +49,7 @@ for (const eio of [4, 3]) {
       },
       "never polled, with messages waiting": async () => {
         const { began, session } = await begin(eio);
-        await session.send("a", "b");
+        await session.send("x", "y");
         await goesAtItsDeadline(session, began);
       },
       "polled once, then silent": async () => {
@@ -92,7 +92,7 @@ for (const eio of [4, 3]) {
       "half-made upgrade, before the probe": async () => {
         const { began, session } = await begin(eio);
         const websocket = await upgrade(session);
-        await websocket.ended(UPGRADE_TIMEOUT + SLACK);
+        await websocket.closing(UPGRADE_TIMEOUT + SLACK);
         await goesAtItsDeadline(session, began);
         websocket.destroy();
       },
@@ -101,7 +101,7 @@ for (const eio of [4, 3]) {
         const websocket = await upgrade(session);
         websocket.send("2probe");
         assert.equal(await websocket.text(), "3probe");
-        await websocket.ended(UPGRADE_TIMEOUT + SLACK);
+        await websocket.closing(UPGRADE_TIMEOUT + SLACK);
         await goesAtItsDeadline(session, began);
         websocket.destroy();
       },
@@ -141,7 +141,7 @@ for (const eio of [4, 3]) {
       "WebSocket, stopped within a frame": async () => {
         const websocket = await WebSocket.open(server.port, { EIO: eio });
         await websocket.connection.write(frame(TEXT, "4hello world").subarray(0, 9));
-        await websocket.ended(DEADLINE + SLACK);
+        await websocket.closing(DEADLINE + SLACK);
         await until(async () => !(await isKnown(websocket)), 1000, "the session is gone");
         websocket.destroy();
       },

@@ -147,7 +147,9 @@ for (const eio of [4, 3]) {
     const session = await open();
     await session.send("kept");
     assertRefused(await ask(session.params({ transport: "websocket" })), 3);
-    assertRefused(await ask(session.params({ transport: "websocket" }), { method: "POST", body: session.payload("eaten") }), 3);
+    const post = await ask(session.params({ transport: "websocket" }), { method: "POST", body: session.payload("eaten") });
+    assert.equal(post.status, 400);
+    assert.ok([2, 3].includes(post.json().code), post.body);
     assert.deepEqual(await session.receive(1), ["kept"]);
     await session.echoes("works");
   });

@@ -1,6 +1,6 @@
 // Frames and WebSocket handshakes that break RFC 6455 or the protocol: the right close code, and the connection an end.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { normalClientWorks } from "./support/client.mjs";
 import { until } from "./support/deadline.mjs";
 import { Polling, isKnown, request } from "./support/raw.mjs";
@@ -13,7 +13,6 @@ const MAX_PAYLOAD = 100000;
 let server;
 before(async () => (server = await startServer(["--max-payload", MAX_PAYLOAD])));
 after(() => server?.stop());
-afterEach(() => normalClientWorks(server));
 
 const broken = [
   // what, the frames, the close codes that say it
@@ -52,13 +51,16 @@ const broken = [
   ["fragments that are too large together", Array.from({ length: 12 }, (_, at) => frame(at ? CONTINUATION : TEXT, "4".repeat(10000), { fin: at === 11 })), [1009]],
 ];
 
-for (const eio of [4, 3]) {
-  const name = (text) => `EIO ${eio}: ${text}`;
+/** Many tests wait for the end of a connection: they do so side by side. */
+const TOGETHER = { concurrency: 8 };
+
+for (const eio of [4, 3]) describe(`EIO ${eio}`, TOGETHER, () => {
+  afterEach(() => normalClientWorks(server, eio));
   const open = () => WebSocket.open(server.port, { EIO: eio });
   const gone = (websocket) => until(async () => !(await isKnown(websocket)), 3000, "the session is gone");
 
   for (const [what, frames, codes] of broken) {
-    test(name(`${what} is closed with ${codes.join(" or ")}`), async () => {
+    test(`${what} is closed with ${codes.join(" or ")}`, async () => {
       const websocket = await open();
       websocket.connection.write(Buffer.concat(frames));
       const { code } = await websocket.ended();
@@ -68,7 +70,7 @@ for (const eio of [4, 3]) {
     });
   }
 
-  test(name("a broken frame in the WebSocket of an upgrade closes that WebSocket only"), async () => {
+  test("a broken frame in the WebSocket of an upgrade closes that WebSocket only", async () => {
     const session = await Polling.open(server.port, eio);
     const websocket = await WebSocket.open(server.port, { EIO: eio, sid: session.sid });
     websocket.frame(TEXT, "2probe", { rsv: 2 });
@@ -76,7 +78,7 @@ for (const eio of [4, 3]) {
     await session.echoes("works");
   });
 
-  test(name("text fragments that split characters, with a ping in between, are one message"), async () => {
+  test("text fragments that split characters, with a ping in between, are one message", async () => {
     const websocket = await open();
     const bytes = Buffer.from("4ä€\u{1F600}");
     websocket.frame(TEXT, bytes.subarray(0, 2), { fin: false });
@@ -89,14 +91,14 @@ for (const eio of [4, 3]) {
     websocket.destroy();
   });
 
-  test(name("a frame of exactly the limit is fine"), async () => {
+  test("a frame of exactly the limit is fine", async () => {
     const websocket = await open();
     await websocket.echoes("x".repeat(MAX_PAYLOAD - 1));
     websocket.destroy();
   });
 
   for (const size of [0, 1]) {
-    test(name(`endless fragments of ${size} bytes come to an end`), async () => {
+    test(`endless fragments of ${size} bytes come to an end`, async () => {
       const websocket = await open();
       websocket.frame(TEXT, "4", { fin: false });
       const many = Buffer.concat(Array.from({ length: 10000 }, () => frame(CONTINUATION, "x".repeat(size), { fin: false })));
@@ -114,7 +116,7 @@ for (const eio of [4, 3]) {
 
   for (const [what, payload] of [["no packet at all", ""], ["packet type 7", "7"], ["packet type x", "x"], ["packet type €", "€"], ["base64 that is none", "b*"]]) {
     if (payload === "b*" && eio === 3) continue;
-    test(name(`text that is ${what} ends the session`), async () => {
+    test(`text that is ${what} ends the session`, async () => {
       const websocket = await open();
       websocket.frame(TEXT, payload);
       await websocket.ended();
@@ -123,7 +125,7 @@ for (const eio of [4, 3]) {
     });
   }
 
-  test(name("a close frame is answered by one, with its code"), async () => {
+  test("a close frame is answered by one, with its code", async () => {
     for (const [body, code] of [[closeBody(1000), 1000], [closeBody(1001, "going"), 1001], [closeBody(4000), 4000], [Buffer.alloc(0), 1005]]) {
       const websocket = await open();
       websocket.frame(CLOSE, body);
@@ -135,7 +137,7 @@ for (const eio of [4, 3]) {
     }
   });
 
-  test(name("a close packet closes the WebSocket"), async () => {
+  test("a close packet closes the WebSocket", async () => {
     const websocket = await open();
     websocket.send("1");
     await websocket.ended();
@@ -143,7 +145,7 @@ for (const eio of [4, 3]) {
     websocket.destroy();
   });
 
-  test(name("a WebSocket that is cut within a frame ends its session"), async () => {
+  test("a WebSocket that is cut within a frame ends its session", async () => {
     for (const how of ["finish", "reset"]) {
       const websocket = await open();
       await websocket.connection.write(frame(TEXT, "4hello").subarray(0, 5));
@@ -161,7 +163,7 @@ for (const eio of [4, 3]) {
     ["no Sec-WebSocket-Version", { "Sec-WebSocket-Version": undefined }],
   ];
   for (const [what, headers] of handshakes) {
-    test(name(`${what} is refused with 400, a session unharmed`), async () => {
+    test(`${what} is refused with 400, a session unharmed`, async () => {
       const session = await Polling.open(server.port, eio);
       await session.send("kept");
       for (const sid of [undefined, session.sid]) {
@@ -177,10 +179,22 @@ for (const eio of [4, 3]) {
     });
   }
 
-  test(name("an Upgrade to something else is answered and its connection closed"), async () => {
+  test("an Upgrade to something else is answered and its connection closed", async () => {
     const websocket = await WebSocket.request(server.port, { EIO: eio }, upgradeHeaders({ Upgrade: "h2c" }));
     assert.equal(websocket.response.status, 400);
     await websocket.connection.closed();
     websocket.destroy();
   });
-}
+
+  test("once both sides have said close, the server ends the TCP connection at once (RFC 6455, 5.5.1)", async () => {
+    for (const first of ["client", "server"]) {
+      const websocket = await open();
+      if (first === "server") websocket.send("4!close");
+      else websocket.frame(CLOSE, closeBody(1000));
+      await websocket.closing();
+      if (first === "server") websocket.frame(CLOSE, closeBody(1000));
+      await websocket.connection.closed(600, `the TCP connection's end, ${first} first`);
+      websocket.destroy();
+    }
+  });
+});

@@ -1,7 +1,7 @@
 // Real clients behind networks that break an upgrade or a request: the polling session goes on with nothing lost, or both
 // sides learn of the end.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { connect, event, normalClientWorks } from "./support/client.mjs";
 import { until, within } from "./support/deadline.mjs";
 import { startProxy } from "./support/proxy.mjs";
@@ -13,7 +13,6 @@ const MESSAGES = 60;
 let server;
 before(async () => (server = await startServer(["--upgrade-timeout", 1500])));
 after(() => server?.stop());
-afterEach(() => normalClientWorks(server));
 
 const onlyWebSockets = (faults) => (_, first) => (first.includes("transport=websocket") ? (typeof faults === "function" ? faults(first) : faults) : {});
 
@@ -46,26 +45,26 @@ async function staysOnPolling(eio, faults, { failed = true } = {}) {
   }
 }
 
-for (const eio of [4, 3]) {
-  const name = (text) => `EIO ${eio}: ${text}`;
+for (const eio of [4, 3]) describe(`EIO ${eio}`, { concurrency: 4 }, () => {
+  afterEach(() => normalClientWorks(server, eio));
 
-  test(name("a proxy strips `Upgrade`"), () => staysOnPolling(eio, { stripUpgrade: true }));
+  test("a proxy strips `Upgrade`", () => staysOnPolling(eio, { stripUpgrade: true }));
 
-  test(name("the network stalls after the 101"), () => staysOnPolling(eio, { stallAfter101: true }, { failed: false }));
+  test("the network stalls after the 101", () => staysOnPolling(eio, { stallAfter101: true }, { failed: false }));
 
   for (const how of ["fin", "rst"]) {
     for (const bytes of [1, 60, 129]) {
-      test(name(`the WebSocket is cut (${how}) after ${bytes} bytes of the server's`), () =>
+      test(`the WebSocket is cut (${how}) after ${bytes} bytes of the server's`, () =>
         staysOnPolling(eio, { cut: { side: "server", bytes, how } }));
     }
     for (const more of [0, 1, 6, 11]) {
-      test(name(`the WebSocket is cut (${how}) ${more} bytes behind the client's handshake`), () =>
+      test(`the WebSocket is cut (${how}) ${more} bytes behind the client's handshake`, () =>
         staysOnPolling(eio, (first) => ({ cut: { side: "client", bytes: first.length + more, how } })));
     }
   }
 
   for (const how of ["fin", "rst"]) {
-    test(name(`a POST is cut (${how}) in its body: the session ends, the client is told`), async () => {
+    test(`a POST is cut (${how}) in its body: the session ends, the client is told`, async () => {
       const proxy = await startProxy(server.port, (_, first) => (first.startsWith("POST") ? { cut: { side: "client", bytes: first.length + 1000, how } } : {}));
       const client = connect(proxy.port, eio, { transports: ["polling"], agent: undefined });
       try {
@@ -83,7 +82,7 @@ for (const eio of [4, 3]) {
     });
   }
 
-  test(name("a network that doubles polls: the session comes to a clear end"), async () => {
+  test("a network that doubles polls: the session comes to a clear end", async () => {
     const proxy = await startProxy(server.port, { duplicateGet: true });
     const client = connect(proxy.port, eio, { transports: ["polling"] });
     try {
@@ -99,7 +98,7 @@ for (const eio of [4, 3]) {
     }
   });
 
-  test(name("byte by byte, polling and WebSocket both work"), async () => {
+  test("byte by byte, polling and WebSocket both work", async () => {
     const proxy = await startProxy(server.port, { fragment: 1 });
     try {
       const session = await Polling.open(proxy.port, eio);
@@ -109,4 +108,4 @@ for (const eio of [4, 3]) {
       await proxy.stop();
     }
   });
-}
+});
