@@ -13,11 +13,14 @@ import { between, random } from "./random.mjs";
 /** Starts a proxy on a port of the system's choice. */
 export async function startProxy(target, faults = {}, seed = 1) {
   const links = new Set();
+  const clients = new Set();
   const next = random(seed);
   let count = 0;
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const number = count++;
     client.on("error", () => {});
+    clients.add(client);
+    client.once("close", () => clients.delete(client));
     client.once("data", (first) => {
       const link = new Link(client, target, typeof faults === "function" ? faults(number, first.toString("latin1")) : faults, random(next() * 2 ** 32));
       link.number = number;
@@ -34,6 +37,7 @@ export async function startProxy(target, faults = {}, seed = 1) {
     /** Ends every connection and the proxy. */
     async stop() {
       for (const link of links) link.reset();
+      for (const client of clients) reset(client);
       await new Promise((resolve) => server.close(resolve));
     },
   };
