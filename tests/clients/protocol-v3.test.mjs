@@ -22,7 +22,10 @@ const status = async (...args) => (await request(...args)).status;
 
 describe("Engine.IO protocol, revision 3", () => {
   const times = ["--ping-interval", PING_INTERVAL, "--ping-timeout", PING_TIMEOUT];
-  const server = echoServer({ before, after }, ...times, "--max-payload", MAX_PAYLOAD);
+  // one worker: a request that was sent first is also read first
+  const server = echoServer({ before, after }, "--workers", 1, "--max-payload", MAX_PAYLOAD, ...times);
+  // the same without short heartbeats, where it must be seen that a packet closes the session and no timeout
+  const patient = echoServer({ before, after }, "--workers", 1, "--max-payload", MAX_PAYLOAD);
   const openPolling = (query = { b64: 1 }) => PollingSession.open(server, 3, query);
   const openSocket = () => RawSocket.open(server, 3);
 
@@ -143,11 +146,9 @@ describe("Engine.IO protocol, revision 3", () => {
       });
 
       it("closes the session upon invalid packet format", async () => {
-        const socket = await openSocket();
-        const start = performance.now();
+        const socket = await RawSocket.open(patient, 3);
         socket.send("abc");
         await socket.end();
-        assert.ok(performance.now() - start < PING_INTERVAL + PING_TIMEOUT, "it was the packet, not the timeout");
       });
     });
   });
@@ -200,11 +201,9 @@ describe("Engine.IO protocol, revision 3", () => {
     describe("HTTP long-polling", () => {
       it("forcefully closes the session", async () => {
         const session = await openPolling();
-        const parked = session.poll();
-        // a first message and its echo tell that polls are heard; the next poll is parked like it
-        assert.equal((await session.post("8:4parked!")).text, "ok");
-        assert.equal((await parked).text, "8:4parked!");
-        const [polled, posted] = await Promise.all([session.poll(), session.post("1:1")]);
+        const parked = await session.park();
+        const posted = await session.post("1:1");
+        const polled = await parked();
         assert.equal(polled.status, 200);
         assert.equal(polled.text, "1:6");
         assert.equal(posted.status, 200);
@@ -214,11 +213,9 @@ describe("Engine.IO protocol, revision 3", () => {
 
     describe("WebSocket", () => {
       it("forcefully closes the session", async () => {
-        const socket = await openSocket();
-        const start = performance.now();
+        const socket = await RawSocket.open(patient, 3);
         socket.send("1");
         await socket.end();
-        assert.ok(performance.now() - start < PING_INTERVAL + PING_TIMEOUT, "it was the packet, not the timeout");
       });
     });
   });

@@ -9,7 +9,9 @@ import { within } from "./support/wait.mjs";
 const PING_INTERVAL = 300;
 const PING_TIMEOUT = 200;
 const MAX_PAYLOAD = 1_000_000;
-const TIMES = ["--ping-interval", PING_INTERVAL, "--ping-timeout", PING_TIMEOUT, "--max-payload", MAX_PAYLOAD];
+// one worker: a request that was sent first is also read first
+const FLAGS = ["--workers", 1, "--max-payload", MAX_PAYLOAD];
+const TIMES = ["--ping-interval", PING_INTERVAL, "--ping-timeout", PING_TIMEOUT];
 
 function isHandshake(handshake, upgrades) {
   const { sid, ...rest } = handshake;
@@ -22,7 +24,9 @@ const status = async (...args) => (await request(...args)).status;
 
 for (const [title, flags] of [["EIO 3 on", []], ["EIO 3 off", ["--no-eio3"]]]) {
   describe(`Engine.IO protocol, revision 4 (${title})`, () => {
-    const server = echoServer({ before, after }, ...TIMES, ...flags);
+    const server = echoServer({ before, after }, ...FLAGS, ...TIMES, ...flags);
+    // the same without short heartbeats, where it must be seen that a packet closes the session and no timeout
+    const patient = echoServer({ before, after }, ...FLAGS, ...flags);
     const openPolling = () => PollingSession.open(server, 4);
     const openSocket = () => RawSocket.open(server, 4);
 
@@ -132,11 +136,9 @@ for (const [title, flags] of [["EIO 3 on", []], ["EIO 3 off", ["--no-eio3"]]]) {
         });
 
         it("closes the session upon invalid packet format", async () => {
-          const socket = await openSocket();
-          const start = performance.now();
+          const socket = await RawSocket.open(patient, 4);
           socket.send("abc");
           await socket.end();
-          assert.ok(performance.now() - start < PING_INTERVAL + PING_TIMEOUT, "it was the packet, not the timeout");
         });
       });
     });
@@ -191,11 +193,9 @@ for (const [title, flags] of [["EIO 3 on", []], ["EIO 3 off", ["--no-eio3"]]]) {
       describe("HTTP long-polling", () => {
         it("forcefully closes the session", async () => {
           const session = await openPolling();
-          const parked = session.poll();
-          // a first message and its echo tell that polls are heard; the next poll is parked like it
-          assert.equal((await session.post("4parked")).text, "ok");
-          assert.equal((await parked).text, "4parked");
-          const [polled, posted] = await Promise.all([session.poll(), session.post("1")]);
+          const parked = await session.park();
+          const posted = await session.post("1");
+          const polled = await parked();
           assert.equal(polled.status, 200);
           assert.equal(polled.text, "6");
           assert.equal(posted.status, 200);
@@ -205,11 +205,9 @@ for (const [title, flags] of [["EIO 3 on", []], ["EIO 3 off", ["--no-eio3"]]]) {
 
       describe("WebSocket", () => {
         it("forcefully closes the session", async () => {
-          const socket = await openSocket();
-          const start = performance.now();
+          const socket = await RawSocket.open(patient, 4);
           socket.send("1");
           await socket.end();
-          assert.ok(performance.now() - start < PING_INTERVAL + PING_TIMEOUT, "it was the packet, not the timeout");
         });
       });
     });

@@ -1,7 +1,8 @@
 // Raw requests and raw WebSockets, for what a client library hides: statuses, headers, bodies, single packets.
 
+import http from "node:http";
 import WebSocket from "ws";
-import { DEADLINE, Inbox, until, within } from "./wait.mjs";
+import { DEADLINE, Inbox, event, until, within } from "./wait.mjs";
 
 export const RS = "\x1e";
 
@@ -37,6 +38,34 @@ export class PollingSession {
 
   poll(init) {
     return request(this.server, this.query, init);
+  }
+
+  /**
+   * Sends a poll on a connection that the server already knows, and resolves once its bytes have left, to a function
+   * that waits for its answer: what is sent afterwards finds the poll parked.
+   */
+  async park() {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const get = async (query) => {
+      const url = `${this.server.url}/engine.io/?${new URLSearchParams(query)}`;
+      const sent = http.request(url, { agent, signal: AbortSignal.timeout(DEADLINE) });
+      const answer = event(sent, "response").then(async ([response]) => {
+        const text = (await response.setEncoding("utf8").toArray()).join("");
+        return { status: response.statusCode, text };
+      });
+      const [socket] = await event(sent, "socket");
+      if (socket.connecting) await event(socket, "connect");
+      await within(new Promise((left) => sent.end(left)), "the poll's departure");
+      return () => answer;
+    };
+    // some other session's handshake opens the connection
+    await (await get({ EIO: this.query.EIO, transport: "polling" }))();
+    const answer = await get(this.query);
+    return async () => {
+      const parked = await answer();
+      agent.destroy();
+      return parked;
+    };
   }
 
   post(body, init = {}) {

@@ -27,13 +27,14 @@ export class EchoServer {
     for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   }
 
-  /** Starts `echo --port 0 ...flags` and waits for the line that names its address. */
+  /** Starts `echo ...flags`, on a port of the system's choice unless they name one, and waits for the line that names its address. */
   static async start(...flags) {
     const path = process.env.ENGINEIO_ECHO ?? BUILT;
     if (!existsSync(path)) {
       throw new Error(`no echo server at ${path}: "cargo build --example echo" makes it, or set ENGINEIO_ECHO`);
     }
-    const child = spawn(path, ["--port", "0", ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+    const port = flags.includes("--port") ? [] : ["--port", "0"];
+    const child = spawn(path, [...port, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
     const server = new EchoServer(child);
     try {
       await within(server.#address(), `"listening on" from ${path} ${flags.join(" ")}`);
