@@ -49,6 +49,17 @@ pub struct SocketActor {
     linger: Option<Instant>,
 }
 
+/// However the process ends (a discard in the factory, its thread, a panic): nobody else would ever close its
+/// WebSockets.
+impl Drop for SocketActor {
+    fn drop(&mut self) {
+        let probe = self.probe.take().map(|(_, link)| link);
+        for link in self.link.take().into_iter().chain(probe) {
+            link.abandon();
+        }
+    }
+}
+
 /// A session that has just been opened.
 pub(crate) enum Opened {
     /// On polling: the handshake is its first poll.
@@ -280,7 +291,8 @@ impl SocketActor {
         }
         inbound.shrink_to(32);
         self.inbound = inbound;
-        if glance.drained {
+        // What lay in the queue of a lost WebSocket is gone, not flushed.
+        if glance.drained && glance.lost.is_none() {
             self.tickets.all_sent_are_flushed();
         }
         if let Some(close) = glance.lost {

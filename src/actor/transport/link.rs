@@ -39,6 +39,8 @@ struct Queues {
     waker: Option<Waker>,
     /// The WebSocket is gone.
     lost: Option<Close>,
+    /// The socket has closed it.
+    closed: bool,
 }
 
 /// What the socket wants sent.
@@ -210,10 +212,18 @@ impl Link {
         }
         queues.outbound.extend(once.take());
         queues.wants_drained = true;
+        queues.closed = true;
         let waker = queues.waker.take();
         drop(queues);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// The socket is gone: closes the WebSocket, unless it has done so.
+    pub(in crate::actor) fn abandon(&self) {
+        if !self.lock().closed {
+            self.close(Close::new(CloseReason::TransportClose));
         }
     }
 }
