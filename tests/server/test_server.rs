@@ -25,6 +25,9 @@ use options::Options;
 use report::report;
 use script::Command;
 
+/// How long sessions have at the end: a test that wants more says so by `closeServer`.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(50);
+
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
     env_logger::init();
@@ -68,12 +71,16 @@ async fn listen(
         listening(address);
     }
     listener = listener.workers(options.workers.unwrap_or(1));
-    actix_rt::spawn(listener.scope(move |scope| web::hooks(scope, &options)).run());
-    while let Some(command) = commands.recv().await {
-        command.start(server, None, None);
-    }
-    server.close(Duration::from_millis(500)).await;
-    std::process::exit(0)
+    let engine = server.clone();
+    actix_rt::spawn(async move {
+        while let Some(command) = commands.recv().await {
+            command.start(&engine, None, None);
+        }
+        engine.close(CLOSE_DEADLINE).await;
+        std::process::exit(0)
+    });
+    // Returns by itself after a signal.
+    listener.scope(move |scope| web::hooks(scope, &options)).run().await
 }
 
 /// With `engineio::scope` in an App.
@@ -94,7 +101,7 @@ async fn serve(
         }
         command.start(server, None, None);
     }
-    server.close(Duration::from_millis(500)).await;
+    server.close(CLOSE_DEADLINE).await;
     http.stop(false).await;
     Ok(())
 }

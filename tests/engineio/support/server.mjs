@@ -132,6 +132,17 @@ export class TestServer {
     return this.waitFor("stats", {}, { after });
   }
 
+  /** Ends the server by a signal instead; its exit code, and that it goes without being killed. */
+  signal(name) {
+    this.#closing = (async () => {
+      this.#child.kill(name);
+      const code = await within(this.#exit, `the server's end after ${name}`, 5_000);
+      if (/panicked at/.test(this.#stderr)) throw new Error(`the server panicked: ${this.#stderr}`);
+      return code;
+    })();
+    return this.#closing;
+  }
+
   /** Ends the server; fails if it had died, panicked, or does not go. */
   close() {
     this.#closing ??= this.#end();
