@@ -1,0 +1,16 @@
+//! Every option, each with a test that fails if the option is ignored.
+
+#![cfg(feature = "server")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod admission;
+mod buffer;
+mod door;
+mod ids;
+mod origins;
+mod presets;
+mod sizes;
+mod timing;
+mod transports;
