@@ -19,6 +19,10 @@ pub(crate) struct Options {
     pub(crate) workers: Option<usize>,
     pub(crate) cors: Option<CorsOptions>,
     pub(crate) middlewares: Vec<Step>,
+    /// actix's own `DefaultHeaders` with these.
+    pub(crate) default_headers: BTreeMap<String, String>,
+    /// HTTPS (not with `listen`); what a client needs for it is told by the event `tls`.
+    pub(crate) tls: Option<TlsOptions>,
     /// The App answers upgrades to IRC/6.9 itself, on every path but ours.
     pub(crate) irc: bool,
     pub(crate) allow_request: Option<Gate>,
@@ -125,7 +129,27 @@ pub(crate) struct CorsOptions {
     pub(crate) max_age: Option<usize>,
 }
 
-/// A middleware around the whole App: reports that it ran (`name`), sets headers, or answers by itself (`end`).
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(crate) struct TlsOptions {
+    pub(crate) client_certificates: ClientCertificates,
+}
+
+/// Whether the server wants to see a certificate of the client.
+#[derive(Deserialize, Clone, Copy, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ClientCertificates {
+    /// It does not ask.
+    #[default]
+    None,
+    /// It asks, and lets those in who have none.
+    Optional,
+    /// Who has none, or one of another authority, does not get in.
+    Required,
+}
+
+/// A middleware around the whole App: reports that it ran (`name`), sets headers, answers by itself (`end`), fails
+/// with a status (`fail`), or gives a cookie of this name to whoever has none (`session`).
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Step {
@@ -133,6 +157,8 @@ pub(crate) struct Step {
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) end: Option<u16>,
+    pub(crate) fail: Option<u16>,
+    pub(crate) session: Option<String>,
 }
 
 /// What `allow_request` says.

@@ -6,6 +6,7 @@ mod application;
 mod options;
 mod report;
 mod script;
+mod tls;
 mod web;
 
 use std::io::BufRead;
@@ -57,7 +58,7 @@ fn commands() -> mpsc::UnboundedReceiver<Command> {
 }
 
 fn listening(address: SocketAddr) {
-    report(&json!({ "event": "listening", "port": address.port() }));
+    report(&json!({ "event": "listening", "port": address.port(), "protocol": engineio::PROTOCOL }));
 }
 
 /// With `engineio::listen`.
@@ -122,6 +123,7 @@ fn http(server: &Server, options: &Options, listener: TcpListener) -> std::io::R
             .wrap(step(2))
             .wrap(step(1))
             .wrap(step(0))
+            .wrap(web::default_headers(&options.default_headers))
             .wrap(Condition::new(
                 options.cors.is_some(),
                 web::cors(options.cors.as_ref()),
@@ -133,9 +135,16 @@ fn http(server: &Server, options: &Options, listener: TcpListener) -> std::io::R
     .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(1)
-    .workers(options.workers.unwrap_or(1))
-    .listen(listener)?
-    .run();
+    .workers(options.workers.unwrap_or(1));
+    let http = match &options.tls {
+        Some(tls) => {
+            let tls = tls::set_up(tls.client_certificates).map_err(std::io::Error::other)?;
+            report(&tls.client);
+            http.listen_rustls_0_23(listener, tls.config)?
+        }
+        None => http.listen(listener)?,
+    };
+    let http = http.run();
     let handle = http.handle();
     actix_rt::spawn(http);
     Ok(handle)

@@ -12,34 +12,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use serde_json::{Value, json};
 
-/// Whether the server wants to see a certificate of the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientCertificates {
-    /// It does not ask.
-    None,
-    /// It asks, and lets those in who have none.
-    Optional,
-    /// Who has none, or one of another authority, does not get in.
-    Required,
-}
-
-impl ClientCertificates {
-    /// Reads the option `{"tls": {"clientCertificates": "none" | "optional" | "required"}}`; absent is none.
-    pub(crate) fn parse(tls: &Value) -> Self {
-        match tls.get("clientCertificates").and_then(Value::as_str) {
-            Some("optional") => ClientCertificates::Optional,
-            Some("required") => ClientCertificates::Required,
-            _ => ClientCertificates::None,
-        }
-    }
-}
+use crate::options::ClientCertificates;
 
 /// The server's side of TLS, and what a client needs for its side.
-#[derive(Debug)]
 pub(crate) struct Tls {
     /// For `HttpServer::listen_rustls_0_23`.
     pub(crate) config: ServerConfig,
-    /// `{"ca", "cert", "key"}`, each PEM: the authority, and a client's certificate and key.
+    /// The event `tls`, with `ca`, `cert` and `key`, each PEM: the authority, and a client's certificate and key.
     pub(crate) client: Value,
 }
 
@@ -85,7 +64,7 @@ impl Authority {
 ///
 /// # Errors
 /// When a certificate cannot be made, which does not happen.
-pub(crate) fn set_up(clients: ClientCertificates) -> Result<Tls, Box<dyn Error>> {
+pub(crate) fn set_up(clients: ClientCertificates) -> Result<Tls, Box<dyn Error + Send + Sync>> {
     let authority = Authority::new()?;
     let server = authority.issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth)?;
     let client = authority.issue(&["client.example"], ExtendedKeyUsagePurpose::ClientAuth)?;
@@ -108,6 +87,6 @@ pub(crate) fn set_up(clients: ClientCertificates) -> Result<Tls, Box<dyn Error>>
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server.key.serialize_der()));
     Ok(Tls {
         config: builder.with_single_cert(vec![server.certificate], key)?,
-        client: json!({ "ca": authority.pem, "cert": client.pem, "key": client.key.serialize_pem() }),
+        client: json!({ "event": "tls", "ca": authority.pem, "cert": client.pem, "key": client.key.serialize_pem() }),
     })
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
+use actix_web::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use actix_web::middleware::{DefaultHeaders, Next};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use engineio::{Accept, Reject, Scope};
 use serde_json::json;
@@ -48,7 +49,9 @@ fn header_hook(
         }
         for (name, values) in &set {
             let name = header_name(name);
-            map.remove(&name);
+            if name != SET_COOKIE {
+                map.remove(&name);
+            }
             for value in values.list() {
                 map.append(name.clone(), header_value(&value));
             }
@@ -135,6 +138,14 @@ pub(crate) async fn step(
     if let Some(name) = &step.name {
         report(&json!({ "event": "middleware", "name": name, "req": report::request(req.request()) }));
     }
+    if let Some(status) = step.fail {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return Err(InternalError::new("will always fail", status).into());
+    }
+    let session = step
+        .session
+        .as_ref()
+        .filter(|name| !has_cookie(req.headers(), name));
     let mut response = match step.end {
         Some(status) => {
             let status = StatusCode::from_u16(status).expect("a status");
@@ -147,7 +158,26 @@ pub(crate) async fn step(
             .headers_mut()
             .insert(header_name(name), header_value(value));
     }
+    if let Some(name) = session {
+        let cookie = header_value(&format!("{name}=a-session; Path=/; HttpOnly"));
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     Ok(response)
+}
+
+fn has_cookie(headers: &HeaderMap, name: &str) -> bool {
+    headers
+        .get_all(COOKIE)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .any(|pair| pair.trim().split('=').next() == Some(name))
+}
+
+/// actix's own middleware for fixed headers.
+pub(crate) fn default_headers(headers: &BTreeMap<String, String>) -> DefaultHeaders {
+    headers.iter().fold(DefaultHeaders::new(), |all, (name, value)| {
+        all.add((name.as_str(), value.as_str()))
+    })
 }
 
 /// The rest of the App: `GET /test`, and 404.
