@@ -198,11 +198,13 @@ async fn main() -> std::io::Result<()> {
     let workers = options.workers;
     let http = HttpServer::new(move || App::new().wrap(options.cors()).service(engineio::scope(&engine)))
         .h1_allow_half_closed(false)
+        .client_disconnect_timeout(Duration::ZERO)
         .disable_signals()
         .workers(workers)
         .listen(listener)?
         .run();
+    let serving = engineio::run_until_signal(&server, http)?;
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
-    engineio::run_until_signal(&server, http).await
+    serving.await
 }

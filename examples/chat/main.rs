@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::prelude::*;
 use actix_files::Files;
@@ -185,11 +185,13 @@ async fn main() -> std::io::Result<()> {
             .service(Files::new("/", &page).index_file("index.html"))
     })
     .h1_allow_half_closed(false)
+    .client_disconnect_timeout(Duration::ZERO)
     .disable_signals()
     .workers(2)
     .listen(listener)?
     .run();
+    let serving = engineio::run_until_signal(&server, http)?;
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
-    engineio::run_until_signal(&server, http).await
+    serving.await
 }

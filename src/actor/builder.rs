@@ -82,7 +82,7 @@ impl ServerBuilder {
     /// Each session is handled by an actor of its own, which is started on the session's own thread and told
     /// [`Event`]s ([`Events::DEFAULT`]; see [`actor_with`](Self::actor_with)). It should stop when it is told
     /// `Event::Close`; if it ends earlier, by panic say, the session ends with
-    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked) at the next event.
+    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked) at the next event or heartbeat.
     pub fn actor<A, F>(self, factory: F) -> Self
     where
         A: Actor<Context = Context<A>> + Handler<Event>,
@@ -106,8 +106,8 @@ impl ServerBuilder {
 
     /// All sessions are handled by one actor, which is told [`Event`]s ([`Events::DEFAULT`]; see
     /// [`hub_with`](Self::hub_with)). If it is gone, sessions end with
-    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked) at their next event: a panic of a hub is one
-    /// of all its sessions, so let it not panic.
+    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked) at their next event or heartbeat: a panic of a
+    /// hub is one of all its sessions, so let it not panic.
     pub fn hub(self, recipient: Recipient<Event>) -> Self {
         self.hub_with(Events::DEFAULT, recipient)
     }

@@ -290,6 +290,12 @@ impl Socket {
         });
     }
 
+    /// Ends the session at once, for this reason.
+    pub(crate) fn abandon(&self, reason: CloseReason) {
+        let close = reason.into();
+        self.0.addr.do_send(CloseSession { close, discard: true });
+    }
+
     fn close_by(&self, close: CloseSession) {
         if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {
             self.0.addr.do_send(close);

@@ -267,6 +267,11 @@ impl Listeners {
             .map_or(handling, |hooks| handling | hooks.interest())
     }
 
+    /// Whether the actor that handles the session is gone, by panic say.
+    pub(super) fn are_gone(&self) -> bool {
+        matches!(&self.handling, Some(Handling::Actor(recipient, _)) if !recipient.connected())
+    }
+
     /// Tells everybody. What they send meanwhile is queued in `current`.
     pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
         let call = || {

@@ -9,10 +9,11 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::admission::{Accept, Reject, guarded};
+use super::linger::drain;
 use super::{headers, origin, polling, push, websocket};
-use crate::Config;
 use crate::actor::{Extensions, OpenError, Server, Socket};
 use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Revision, Sid, Transport};
+use crate::{CloseReason, Config};
 
 pub(super) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 type HeaderHook = Box<dyn Fn(&mut HeaderMap, &HttpRequest)>;
@@ -89,17 +90,23 @@ impl Door {
         call: Call,
     ) -> Result<HttpResponse, Refused> {
         let refuse = |refusal| self.refuse(req, refusal);
+        let session = socket.clone();
         let response = match call {
             Call::Poll { jsonp, .. } => polling::poll(socket, jsonp.as_ref()).await.map_err(refuse)?,
             Call::Push { jsonp, binary, .. } => push::push(req, payload, socket, jsonp.is_some(), binary)
                 .await
-                .map_err(refuse)?,
+                .map_err(|(refusal, rest)| Box::new(drain(*refuse(refusal), rest)))?,
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;
-                websocket::upgrade(req, payload, socket).map_err(refuse)?
+                let response = websocket::upgrade(req, payload, socket).map_err(refuse)?;
+                // If it fails, polling goes on.
+                return self.finish(req, response, None).map_err(refuse);
             }
         };
-        Ok(self.finish(req, response, None))
+        self.finish(req, response, None).map_err(|refusal| {
+            session.abandon(CloseReason::Panicked);
+            refuse(refusal)
+        })
     }
 
     async fn handshake(
@@ -131,7 +138,12 @@ impl Door {
             }
             (crate::actor::Opened::WebSocket(_), None) => return Err(refuse(Refusal::Internal)),
         };
-        Ok(self.finish(req, response, Some(&sid)))
+        self.finish(req, response, Some(&sid)).map_err(|refusal| {
+            if let Some(session) = self.server.client(&sid) {
+                session.abandon(CloseReason::Panicked);
+            }
+            refuse(refusal)
+        })
     }
 
     /// Asks the application whether this handshake may come in.
@@ -212,8 +224,14 @@ impl Door {
         Err(self.refuse(req, Refusal::forbidden("")))
     }
 
-    /// The headers of an answer that is no refusal. `sid` is given with a handshake's.
-    fn finish(&self, req: &HttpRequest, mut response: HttpResponse, sid: Option<&Sid>) -> HttpResponse {
+    /// The headers of an answer that is no refusal. `sid` is given with a handshake's. If a hook panics the answer
+    /// is lost with all that was in it: its session cannot go on.
+    fn finish(
+        &self,
+        req: &HttpRequest,
+        mut response: HttpResponse,
+        sid: Option<&Sid>,
+    ) -> Result<HttpResponse, Refusal> {
         let map = response.headers_mut();
         headers::decorate(req, map);
         if let Some(sid) = sid
@@ -229,11 +247,10 @@ impl Door {
         for hook in hooks.into_iter().flatten() {
             if catch_unwind(AssertUnwindSafe(|| hook(map, req))).is_err() {
                 log::error!(target: "engineio::server", "a header hook panicked");
-                // The answer is dropped, and with it a session that would never hear of it.
-                return *self.refuse(req, Refusal::Internal);
+                return Err(Refusal::Internal);
             }
         }
-        response
+        Ok(response)
     }
 
     pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {

@@ -1,20 +1,26 @@
 //! `listen`: a server on ports of its own, with everything set as it should be, and the orderly way down.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use tokio::sync::oneshot;
 
-use super::headers::is_foreign_upgrade;
+use super::linger::close_after;
 use super::scope::{Scope, scope};
-use super::unhandled;
 use crate::actor::Server;
 
 /// How long sessions have for their last packets when a signal ends the server.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long connections have after that to end.
+const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
 type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 
@@ -95,6 +101,7 @@ impl Listener {
                 }))
         })
         .h1_allow_half_closed(false)
+        .client_disconnect_timeout(Duration::ZERO)
         .disable_signals();
         if let Some(workers) = workers {
             http = http.workers(workers);
@@ -102,7 +109,7 @@ impl Listener {
         for listener in listeners {
             http = http.listen(listener)?;
         }
-        run_until_signal(&server, http.run()).await
+        run_until_signal(&server, http.run())?.await
     }
 }
 
@@ -115,48 +122,66 @@ impl std::fmt::Debug for Listener {
 }
 
 fn not_implemented(req: &HttpRequest, timeout: Duration) -> HttpResponse {
-    if is_foreign_upgrade(req.headers()) || req.headers().contains_key("upgrade") {
-        return unhandled::closing(StatusCode::NOT_IMPLEMENTED, String::new(), timeout);
+    if req.headers().contains_key(header::UPGRADE) {
+        return close_after(HttpResponse::NotImplemented().body("Not Implemented"), timeout);
     }
     HttpResponse::NotImplemented().finish()
 }
 
 /// Runs an HTTP server until SIGTERM or Ctrl-C, then closes all sessions of `server` in good order (one
-/// second is given to that), and only then stops the HTTP server. Build it with `disable_signals()`, else
-/// actix stops its threads first and the sessions end without a word.
+/// second is given to that), and only then stops the HTTP server (half a second). Build it with
+/// `disable_signals()`, else actix stops its threads first and the sessions end without a word.
+///
+/// Signals are caught from the call on, not from the first poll.
 ///
 /// # Errors
-/// Those of actix's server.
-pub async fn run_until_signal(server: &Server, http: actix_web::dev::Server) -> io::Result<()> {
-    let handle = http.handle();
-    let server = server.clone();
-    actix_rt::spawn(async move {
-        if signal().await.is_ok() {
+/// When signals cannot be caught; the future's are those of actix's server.
+pub fn run_until_signal(
+    server: &Server,
+    http: actix_web::dev::Server,
+) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+    let (handle, server) = (http.handle(), server.clone());
+    let signal = signal()?;
+    Ok(async move {
+        let (stopped, stop) = oneshot::channel::<()>();
+        actix_rt::spawn(async move {
+            signal.await;
             log::info!(target: "engineio::server", "closing {} sessions", server.clients_count());
             server.close(CLOSE_DEADLINE).await;
-            handle.stop(true).await;
-        }
-    });
-    http.await
+            // Who does not answer our close frame is not waited for.
+            let _ = actix_rt::time::timeout(STOP_DEADLINE, handle.stop(true)).await;
+            drop(stopped);
+        });
+        let mut http = pin!(http);
+        let mut stop = pin!(stop);
+        poll_fn(|cx| match http.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => stop.as_mut().poll(cx).map(|_| Ok(())),
+        })
+        .await
+    })
 }
 
+/// Resolves at SIGTERM or Ctrl-C.
 #[cfg(unix)]
-async fn signal() -> io::Result<()> {
+fn signal() -> io::Result<Pin<Box<dyn Future<Output = ()>>>> {
     use actix_rt::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    std::future::poll_fn(|cx| {
-        if terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready() {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
+    Ok(Box::pin(poll_fn(move |cx| {
+        match terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
-    })
-    .await;
-    Ok(())
+    })))
 }
 
+/// Resolves at Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
-    actix_rt::signal::ctrl_c().await
+fn signal() -> io::Result<Pin<Box<dyn Future<Output = ()>>>> {
+    Ok(Box::pin(async {
+        if actix_rt::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }))
 }

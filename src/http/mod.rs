@@ -5,13 +5,13 @@ mod admission;
 mod door;
 mod headers;
 mod jsonp;
+mod linger;
 mod listen;
 mod origin;
 mod polling;
 mod push;
 mod refuse;
 mod scope;
-mod unhandled;
 mod websocket;
 
 pub use admission::{Accept, Reject};

@@ -15,14 +15,14 @@ use crate::actor::Socket;
 use crate::actor::transport::PendingPush;
 use crate::proto::{PushBody, Refusal};
 
-/// Reads a payload and hands it to its socket.
+/// Reads a payload and hands it to its socket. If it is refused, what is left of it is given back.
 pub(super) async fn push(
     req: &HttpRequest,
     payload: Payload,
     socket: Socket,
     jsonp: bool,
     binary: bool,
-) -> Result<HttpResponse, Refusal> {
+) -> Result<HttpResponse, (Refusal, Payload)> {
     let limit = socket.server().config().max_http_buffer_size;
     let mut body = Body {
         payload,
@@ -74,12 +74,15 @@ pub(super) async fn push(
             })
             .await;
             if let Some(answer) = answer {
-                return answer.map(|()| ok());
+                return answer.map(|()| ok()).map_err(|refusal| (refusal, body.payload));
             }
             pending
         }
     };
-    pending.await.map(|()| ok())
+    pending
+        .await
+        .map(|()| ok())
+        .map_err(|refusal| (refusal, body.payload))
 }
 
 fn ready<T>(poll: Poll<T>) -> Option<T> {

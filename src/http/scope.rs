@@ -16,8 +16,9 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 use super::admission::{Accept, Reject};
 use super::door::{Door, LocalBoxFuture};
 use super::headers::is_foreign_upgrade;
+use super::linger::close_after;
 use crate::actor::Server;
-use crate::proto::Refusal;
+use crate::proto::{BadRequest, Refusal};
 
 /// Mounts a server in an `App`, at [`Config::path`](crate::Config::path): what engine.io calls `attach`.
 ///
@@ -30,6 +31,7 @@ use crate::proto::Refusal;
 ///     .start();
 /// HttpServer::new(move || App::new().service(engineio::scope(&server)))
 ///     .h1_allow_half_closed(false) // else a client that leaves a poll is not seen
+///     .client_disconnect_timeout(std::time::Duration::ZERO) // else a closed WebSocket lingers for 1 s
 ///     .bind(("127.0.0.1", 3000))?
 ///     .run()
 ///     .await
@@ -102,7 +104,10 @@ impl Scope {
 
     async fn serve(&self, req: &HttpRequest, payload: Payload) -> HttpResponse {
         if is_foreign_upgrade(req.headers()) {
-            return super::unhandled::answer(&self.door, self.unhandled);
+            let refusal = Refusal::from(BadRequest::TransportHandshake);
+            let mut response = *self.door.refuse(req, refusal);
+            *response.status_mut() = self.unhandled;
+            return close_after(response, self.door.config().destroy_upgrade_timeout);
         }
         self.door.serve(req, payload).await
     }

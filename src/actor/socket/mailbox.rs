@@ -82,7 +82,11 @@ impl Handler<Heartbeat> for SocketActor {
 
     fn handle(&mut self, _: Heartbeat, ctx: &mut Self::Context) {
         self.timer = None;
-        self.with_session(ctx, |session, now| session.handle_timeout(now));
+        let orphaned = self.listeners.are_gone();
+        self.with_session(ctx, |session, now| match orphaned {
+            true => session.abort(CloseReason::Panicked),
+            false => session.handle_timeout(now),
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_rt::time::{Sleep, sleep, sleep_until};
+use actix_rt::time::{Sleep, sleep_until};
 use bytes::{Bytes, BytesMut};
 
 use super::link::{Link, Offer, Outbound};
@@ -17,6 +17,9 @@ use crate::ws::{CloseCode, Connection, Limits, Message};
 
 /// How many bytes are handed to the connection in one go.
 const CHUNK: usize = 32 * 1024;
+
+/// How long a peer that broke the protocol is listened to, so that it can hear what was wrong.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
 const MAX_FRAGMENTS: usize = 16 * 1024;
@@ -28,8 +31,10 @@ pub(crate) struct WebSocketTransport {
     link: Arc<Link>,
     revision: Revision,
     role: Role,
-    /// Runs while something is awaited of the peer: the next step of an upgrade, or the close frame.
+    /// Runs while something is awaited of the peer, until [`deadline`](Self::deadline).
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Until when a peer that broke the protocol is listened to.
+    linger: Option<Instant>,
     batch: Vec<Message>,
     ended: bool,
 }
@@ -41,6 +46,7 @@ enum Role {
         id: ProbeId,
         probe: proto::Probe,
         timeout: Duration,
+        deadline: Instant,
     },
     /// The session's transport.
     Session,
@@ -60,10 +66,9 @@ impl WebSocketTransport {
             id,
             probe: proto::Probe::default(),
             timeout,
+            deadline: Instant::now() + timeout,
         };
-        let mut transport = Self::new(link, max_message, role);
-        transport.sleep = Some(Box::pin(sleep(timeout)));
-        transport
+        Self::new(link, max_message, role)
     }
 
     fn new(link: Arc<Link>, max_message: usize, role: Role) -> Self {
@@ -76,6 +81,7 @@ impl WebSocketTransport {
             link,
             role,
             sleep: None,
+            linger: None,
             batch: Vec::new(),
             ended: false,
         }
@@ -96,7 +102,11 @@ impl WebSocketTransport {
                     break Some(Close::new(CloseReason::TransportClose));
                 }
                 Ok(None) => break None,
-                Err(error) => break Some(broken(error)),
+                Err(error) => {
+                    // Reading on for a moment keeps the close frame from being lost to a reset.
+                    self.linger = Some(Instant::now() + LINGER);
+                    break Some(broken(error));
+                }
             }
         };
         if !self.batch.is_empty() {
@@ -120,7 +130,6 @@ impl WebSocketTransport {
     pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.poll_deadline(cx);
         let mut out = BytesMut::new();
-        let now = Instant::now;
         let connection = &mut self.connection;
         self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
             Outbound::Frame(frame) => {
@@ -131,25 +140,31 @@ impl WebSocketTransport {
                     &mut out,
                 );
             }
-            Outbound::Close(code, reason) => connection.close(now(), code, reason),
+            Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
         });
         self.connection.transmit(&mut out);
         if !out.is_empty() {
             return Poll::Ready(Some(out.freeze()));
         }
-        if self.ended || self.connection.is_closed() {
+        if self.ended || (self.connection.is_closed() && self.linger.is_none()) {
             return Poll::Ready(None);
         }
-        self.arm(cx);
+        self.poll_deadline(cx);
         Poll::Pending
     }
 
     fn handle_message(&mut self, message: Message) {
-        let Role::Probing { id, probe, timeout } = &mut self.role else {
+        let Role::Probing {
+            id,
+            probe,
+            timeout,
+            deadline,
+        } = &mut self.role
+        else {
             self.batch.push(message);
             return;
         };
-        let (id, timeout) = (*id, *timeout);
+        let id = *id;
         let step = match decode(message, self.revision) {
             Ok(packet) => probe.handle_packet(&packet),
             Err(_) => ProbeStep::Fail,
@@ -157,7 +172,7 @@ impl WebSocketTransport {
         let socket = self.link.socket().addr();
         match step {
             ProbeStep::Probe => {
-                self.sleep = Some(Box::pin(sleep(timeout)));
+                *deadline = Instant::now() + *timeout;
                 socket.do_send(messages::Probe {
                     id,
                     offer: Offer::new(&self.link),
@@ -170,7 +185,6 @@ impl WebSocketTransport {
                     id,
                     offer: Offer::new(&self.link),
                 });
-                self.sleep = None;
                 self.role = Role::Session;
             }
             ProbeStep::Fail => self.fail("unexpected packet during upgrade"),
@@ -196,8 +210,28 @@ impl WebSocketTransport {
         }
     }
 
+    /// When this transport stops waiting for what it waits for.
+    fn deadline(&self) -> Option<Instant> {
+        if self.connection.is_open() {
+            return match self.role {
+                Role::Probing { deadline, .. } => Some(deadline),
+                Role::Session => None,
+            };
+        }
+        self.connection.deadline().or(self.linger)
+    }
+
+    /// Acts on the deadline if it is there, else sees to it that `cx` is woken then.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) {
-        let Some(sleep) = &mut self.sleep else { return };
+        let Some(deadline) = self.deadline() else {
+            self.sleep = None;
+            return;
+        };
+        let at = deadline.into();
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
         if sleep.as_mut().poll(cx).is_pending() {
             return;
         }
@@ -205,19 +239,8 @@ impl WebSocketTransport {
         if self.connection.is_open() {
             self.fail("upgrade timeout");
         } else {
-            self.connection.handle_timeout(Instant::now());
-        }
-    }
-
-    /// Sets the alarm for the peer's close frame.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        if let Some(deadline) = self.connection.deadline()
-            && self.sleep.is_none()
-        {
-            let mut sleep = Box::pin(sleep_until(deadline.into()));
-            // Never ready at once: it lies in the future.
-            let _ = sleep.as_mut().poll(cx);
-            self.sleep = Some(sleep);
+            self.linger = None;
+            self.connection.handle_timeout(deadline);
         }
     }
 }
