@@ -20,7 +20,7 @@ use engineio::{Config, Scope, Server, ServerBuilder};
 pub(crate) use self::client::{Polling, open_packet, upgrade};
 pub(crate) use self::http::{Http, Io, Response};
 pub(crate) use self::record::{Kind, Record};
-pub(crate) use self::ws::{Frame, WebSocket};
+pub(crate) use self::ws::{Frame, HEADERS as WS_HEADERS, WebSocket};
 
 /// How long anything may take before the test fails. Far more than it needs on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
