@@ -23,8 +23,8 @@ pub(crate) struct Options {
     pub(crate) default_headers: BTreeMap<String, String>,
     /// HTTPS (not with `listen`); what a client needs for it is told by the event `tls`.
     pub(crate) tls: Option<TlsOptions>,
-    /// The App answers upgrades to IRC/6.9 itself, on every path but ours.
-    pub(crate) irc: bool,
+    /// The App has an upgrade of its own, at `/`.
+    pub(crate) own_upgrade: bool,
     pub(crate) allow_request: Option<Gate>,
     /// `fixed:ID`, `async:ID` or `error`.
     pub(crate) generate_id: Option<String>,

@@ -68,12 +68,12 @@ async fn listen(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> std::io::Result<()> {
     let mut listener = engineio::listen(server, ("127.0.0.1", options.port))?;
-    for address in listener.addresses()? {
-        listening(address);
-    }
+    let addresses = listener.addresses()?;
     listener = listener.workers(options.workers.unwrap_or(1));
     let engine = server.clone();
+    // Runs when `run` below has been polled once: signals are caught from then on.
     actix_rt::spawn(async move {
+        addresses.into_iter().for_each(listening);
         while let Some(command) = commands.recv().await {
             command.start(&engine, None, None);
         }
@@ -115,8 +115,8 @@ fn http(server: &Server, options: &Options, listener: TcpListener) -> std::io::R
             let step = options.middlewares.get(index).cloned();
             from_fn(move |req, next| web::step(step.clone(), req, next))
         };
-        let irc = options.irc;
-        let is_irc = fn_guard(move |ctx| irc && ctx.head().headers().contains_key("upgrade"));
+        let own = options.own_upgrade;
+        let is_own = fn_guard(move |ctx| own && ctx.head().headers().contains_key("upgrade"));
         App::new()
             // The one that is wrapped last runs first.
             .wrap(step(3))
@@ -129,10 +129,11 @@ fn http(server: &Server, options: &Options, listener: TcpListener) -> std::io::R
                 web::cors(options.cors.as_ref()),
             ))
             .service(web::hooks(engineio::scope(&server), &options))
-            .route("/", actix_web::web::get().guard(is_irc).to(web::irc))
+            .route("/", actix_web::web::get().guard(is_own).to(web::own_upgrade))
             .default_service(actix_web::web::to(web::rest))
     })
     .h1_allow_half_closed(false)
+    .client_disconnect_timeout(Duration::ZERO)
     .disable_signals()
     .shutdown_timeout(1)
     .workers(options.workers.unwrap_or(1));

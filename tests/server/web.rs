@@ -190,7 +190,7 @@ pub(crate) async fn rest(req: HttpRequest) -> HttpResponse {
 }
 
 /// An application's own upgrade: says `foo`, and ends once it has heard something.
-pub(crate) async fn irc(mut payload: actix_web::web::Payload) -> HttpResponse {
+pub(crate) async fn own_upgrade(mut payload: actix_web::web::Payload) -> HttpResponse {
     let mut said = false;
     let stream = StreamFn(move |cx: &mut std::task::Context<'_>| {
         if !std::mem::replace(&mut said, true) {
@@ -198,13 +198,13 @@ pub(crate) async fn irc(mut payload: actix_web::web::Payload) -> HttpResponse {
         }
         futures_core::Stream::poll_next(std::pin::Pin::new(&mut payload), cx).map(|heard| {
             if let Some(Ok(bytes)) = heard {
-                report(&json!({ "event": "irc", "text": String::from_utf8_lossy(&bytes) }));
+                report(&json!({ "event": "own_upgrade", "text": String::from_utf8_lossy(&bytes) }));
             }
             None
         })
     });
     HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
-        .upgrade("IRC/6.9")
+        .upgrade("websocket")
         .streaming(stream)
 }
 

@@ -46,15 +46,15 @@ export function message(client, ms = DEADLINE) {
   return within(new Promise((resolve) => client.takers.push(resolve)), "a message for the client", ms);
 }
 
-function plain(data) {
+/** The clients give an empty text as `undefined`. */
+function plain(data = "") {
   if (data instanceof ArrayBuffer) return Buffer.from(data);
   return typeof data === "string" ? data : Buffer.from(data);
 }
 
 /** Makes a client deaf: what its transport brings from here on is lost, its timers run on. */
 export function deafen(client) {
-  client.transport.off("packet");
-  client.transport.off("close");
+  for (const event of ["packet", "close", "error"]) client.transport.off(event);
 }
 
 /** Makes a client mute: no packet leaves it any more, pongs included. */

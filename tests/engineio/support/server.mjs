@@ -9,6 +9,7 @@
 //   server.send({ do: "send", id, text: "a", tag: 1 });             // an awaited send ...
 //   await server.waitFor("sent", { id, tag: 1, result: "ok" });     // ... and its end
 //   server.on("message", (event) => { ... });                       // each one from now on
+//   await server.untilClients(0)                                     // until that many sessions are alive
 //   server.events("message")                                        // all so far
 //   server.url, server.ws, server.port                              // http://127.0.0.1:PORT and ws://127.0.0.1:PORT
 //
@@ -130,6 +131,16 @@ export class TestServer {
     const after = this.#events.at(-1);
     this.send({ do: "stats" });
     return this.waitFor("stats", {}, { after });
+  }
+
+  /** Waits until there are `count` sessions: the count follows a session's `close` event with a little delay. */
+  async untilClients(count, ms = DEADLINE) {
+    const end = performance.now() + ms;
+    for (;;) {
+      const stats = await this.stats();
+      if (stats.clientsCount === count) return stats;
+      if (performance.now() > end) throw new Error(`not ${count} sessions within ${ms} ms: ${JSON.stringify(stats)}`);
+    }
   }
 
   /** Ends the server by a signal instead; its exit code, and that it goes without being killed. */
