@@ -91,22 +91,24 @@ impl Door {
     ) -> Result<HttpResponse, Refused> {
         let refuse = |refusal| self.refuse(req, refusal);
         let session = socket.clone();
-        let response = match call {
+        let mut response = match call {
             Call::Poll { jsonp, .. } => polling::poll(socket, jsonp.as_ref()).await.map_err(refuse)?,
             Call::Push { jsonp, binary, .. } => push::push(req, payload, socket, jsonp.is_some(), binary)
                 .await
                 .map_err(|(refusal, rest)| Box::new(drain(*refuse(refusal), rest)))?,
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;
-                let response = websocket::upgrade(req, payload, socket).map_err(refuse)?;
+                let mut response = websocket::upgrade(req, payload, socket).map_err(refuse)?;
                 // If it fails, polling goes on.
-                return self.finish(req, response, None).map_err(refuse);
+                self.finish(req, &mut response, None).map_err(refuse)?;
+                return Ok(response);
             }
         };
-        self.finish(req, response, None).map_err(|refusal| {
+        self.finish(req, &mut response, None).map_err(|refusal| {
             session.abandon(CloseReason::Panicked);
             refuse(refusal)
-        })
+        })?;
+        Ok(response)
     }
 
     async fn handshake(
@@ -129,7 +131,7 @@ impl Door {
         let sid = self.generate_id(&handshake).await.map_err(refuse)?;
         let opened = self.server.open(sid.clone(), handshake, base64).await;
         let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
-        let response = match (opened, accept) {
+        let mut response = match (opened, accept) {
             (crate::actor::Opened::Polling(poll), _) => {
                 polling::answer(poll.await.map_err(refuse)?, jsonp.as_ref())
             }
@@ -138,12 +140,13 @@ impl Door {
             }
             (crate::actor::Opened::WebSocket(_), None) => return Err(refuse(Refusal::Internal)),
         };
-        self.finish(req, response, Some(&sid)).map_err(|refusal| {
+        self.finish(req, &mut response, Some(&sid)).map_err(|refusal| {
             if let Some(session) = self.server.client(&sid) {
                 session.abandon(CloseReason::Panicked);
             }
             refuse(refusal)
-        })
+        })?;
+        Ok(response)
     }
 
     /// Asks the application whether this handshake may come in.
@@ -225,13 +228,13 @@ impl Door {
     }
 
     /// The headers of an answer that is no refusal. `sid` is given with a handshake's. If a hook panics the answer
-    /// is lost with all that was in it: its session cannot go on.
+    /// is lost with all that is in it: its session cannot go on.
     fn finish(
         &self,
         req: &HttpRequest,
-        mut response: HttpResponse,
+        response: &mut HttpResponse,
         sid: Option<&Sid>,
-    ) -> Result<HttpResponse, Refusal> {
+    ) -> Result<(), Refusal> {
         let map = response.headers_mut();
         headers::decorate(req, map);
         if let Some(sid) = sid
@@ -250,7 +253,7 @@ impl Door {
                 return Err(Refusal::Internal);
             }
         }
-        Ok(response)
+        Ok(())
     }
 
     pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {
