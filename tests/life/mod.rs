@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use actix_web::{App, HttpServer};
 use engineio::{Close, CloseReason, Config, Data, Scope, Server, Socket, SocketHandler};
 
-pub(crate) use client::{Http, Polling, Response, WebSocket};
+#[allow(unused_imports, reason = "each of the test files uses a part of it")]
+pub(crate) use client::{Http, Polling, Response, WebSocket, frame};
 
 /// How long a test waits for anything before it fails. Long, for machines that are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
