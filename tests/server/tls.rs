@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -38,6 +38,9 @@ impl Authority {
     fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::<String>::new())?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "the test server's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?;
         Ok(Authority {
@@ -50,6 +53,10 @@ impl Authority {
     fn issue(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Result<Identity, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        // a name that is not the authority's: else this would pass for a self-signed certificate
+        if let Some(name) = names.first() {
+            params.distinguished_name.push(DnType::CommonName, *name);
+        }
         params.extended_key_usages = vec![purpose];
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Identity {

@@ -1,5 +1,6 @@
 // Clients: npm's engine.io-client 6 (EIO 4) and 3 (EIO 3), raw requests and raw WebSockets.
 
+import "./globals.mjs";
 import http from "node:http";
 import net from "node:net";
 import { Socket as Socket6 } from "engine.io-client-6";
