@@ -3,6 +3,8 @@
 
 mod flush;
 mod polling;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod websocket;
 
@@ -42,6 +44,7 @@ pub fn cost(data: &Data) -> usize {
 ///
 /// `now` must never go backwards. `examples/session.rs` shows a session driven by hand.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Session {
     config: Arc<Config>,
     revision: Revision,
@@ -63,6 +66,7 @@ pub struct Session {
 
 /// A packet in the write buffer.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Outgoing {
     packet: Packet,
     compress: bool,

@@ -45,6 +45,7 @@ impl ReadyState {
 ///               anything else, lost, or its deadline
 /// ```
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum State {
     /// The application is being told; nothing has left yet. It may already want to close again.
     Opening { close: Option<CloseReason> },
@@ -62,12 +63,14 @@ pub(super) enum State {
 
 /// The transport of a session.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum Link {
     Polling(Polling),
     WebSocket(WebSocket),
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Polling {
     /// The poll that waits for something to say.
     pub(super) parked: Option<PollId>,
@@ -80,12 +83,14 @@ pub(super) struct Polling {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct WebSocket {
     /// A POST of before the swap that has not arrived yet: nothing is read from the WebSocket until then.
     pub(super) held: Option<Push>,
 }
 
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Push {
     pub(super) id: PushId,
     /// When its body must be complete.
@@ -96,6 +101,7 @@ pub(super) struct Push {
 
 /// An upgrade from `2probe` until `5`.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Probing {
     pub(super) id: ProbeId,
     pub(super) deadline: Instant,

@@ -9,6 +9,7 @@ const STALL: Duration = Duration::from_secs(1);
 
 /// The heartbeat of a session, in both directions.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
@@ -17,6 +18,7 @@ pub(super) struct Heartbeat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(test, derive(Hash))]
 enum Phase {
     /// Revision 4: a ping is due.
     Ping { due: Instant },

@@ -1,0 +1,3 @@
+//! Tests of the session: each rule by itself, then all of them against a model of the client and the network.
+
+mod model;
