@@ -121,6 +121,19 @@ impl Polling {
         assert_eq!((response.status, response.text()), (200, "ok"));
     }
 
+    /// The same session through another port.
+    pub(crate) async fn at(&self, addr: SocketAddr) -> Polling {
+        Polling {
+            addr,
+            target: self.target.clone(),
+            polls: Http::connect(addr).await,
+            posts: Http::connect(addr).await,
+            response: self.response.clone(),
+            open: self.open.clone(),
+            initial: Vec::new(),
+        }
+    }
+
     /// Leaves without a word: both connections are closed.
     pub(crate) fn leave(self) {}
 

@@ -25,6 +25,7 @@ pub(crate) struct WebSocket {
     read: BytesMut,
     /// The server's 101.
     pub(crate) response: Response,
+    closing: bool,
 }
 
 /// What came in.
@@ -61,7 +62,12 @@ impl WebSocket {
         }
         assert_eq!(response.header("sec-websocket-accept"), Some(ACCEPT));
         let (io, read) = http.into_parts();
-        Ok(WebSocket { io, read, response })
+        Ok(WebSocket {
+            io,
+            read,
+            response,
+            closing: false,
+        })
     }
 
     pub(crate) async fn text(&mut self, text: &str) {
@@ -73,12 +79,20 @@ impl WebSocket {
     }
 
     pub(crate) async fn close(&mut self, code: u16) {
+        self.closing = true;
         self.write(0x8, &code.to_be_bytes()).await;
     }
 
-    /// The next frame.
+    /// The next frame. A close frame is answered by one.
     pub(crate) async fn next(&mut self) -> Frame {
-        within(self.read_frame()).await
+        let frame = within(self.read_frame()).await;
+        if let Frame::Close(code, _) = frame
+            && !std::mem::replace(&mut self.closing, true)
+        {
+            // The server may be gone already.
+            let _ = within(self.try_write(0x8, &code.to_be_bytes())).await;
+        }
+        frame
     }
 
     /// The next frame, which must be text.
@@ -90,6 +104,12 @@ impl WebSocket {
     }
 
     async fn write(&mut self, opcode: u8, payload: &[u8]) {
+        within(self.try_write(opcode, payload))
+            .await
+            .expect("the connection broke");
+    }
+
+    async fn try_write(&mut self, opcode: u8, payload: &[u8]) -> std::io::Result<()> {
         const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
         let mut bytes = vec![0x80 | opcode];
         match payload.len() {
@@ -110,10 +130,8 @@ impl WebSocket {
                 .zip(MASK.iter().cycle())
                 .map(|(byte, mask)| byte ^ mask),
         );
-        within(self.io.write_all(&bytes))
-            .await
-            .expect("the connection broke");
-        within(self.io.flush()).await.expect("the connection broke");
+        self.io.write_all(&bytes).await?;
+        self.io.flush().await
     }
 
     async fn read_frame(&mut self) -> Frame {

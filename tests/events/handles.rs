@@ -85,6 +85,49 @@ async fn a_socket_from_its_factory_to_its_end() {
     assert_eq!(client.answer().await.code(), (400, 1));
 }
 
+/// As in engine.io, where `upgraded` and `readyState` are set before their events are emitted.
+#[actix_web::test]
+async fn handlers_see_the_state_that_they_are_told() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = |what: &'static str| {
+        let seen = seen.clone();
+        move |socket: &Socket| seen.lock().unwrap().push((what, state(socket)))
+    };
+    let (message, upgrading, upgrade_sink) = (sink("message"), sink("upgrading"), sink("upgrade"));
+    let (error, close) = (sink("error"), sink("close"));
+    let server = Server::builder()
+        .on_message(move |socket, _| message(socket))
+        .on_upgrading(move |socket, _| upgrading(socket))
+        .on_upgrade(move |socket, _| upgrade_sink(socket))
+        .on_error(move |socket, _| error(socket))
+        .on_close(move |socket, _| {
+            assert_eq!(socket.try_send("late"), Err(engineio::SendError::Closed));
+            close(socket);
+        })
+        .start();
+    let host = serve(&server);
+    let mut client = Polling::open(host.addr).await;
+    client.push(&["4hi"]).await;
+    let ws = client.websocket().await;
+    let (mut ws, _) = upgrade(&mut client, ws).await;
+    ws.text("4hi").await;
+    ws.text("9").await;
+    while ws.next().await != crate::common::Frame::End {}
+    until(|| server.clients_count() == 0).await;
+    let (polling, websocket) = (Transport::Polling, Transport::WebSocket);
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [
+            ("message", (ReadyState::Open, polling, false)),
+            ("upgrading", (ReadyState::Open, polling, false)),
+            ("upgrade", (ReadyState::Open, websocket, true)),
+            ("message", (ReadyState::Open, websocket, true)),
+            ("error", (ReadyState::Closed, websocket, true)),
+            ("close", (ReadyState::Closed, websocket, true)),
+        ]
+    );
+}
+
 #[actix_web::test]
 async fn a_closing_socket() {
     let server = echo(|_| ()).start();

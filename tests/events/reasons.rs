@@ -197,12 +197,7 @@ async fn handler_panicked() {
 #[actix_web::test]
 async fn server_shutting_down() {
     let (server, _host, record, mut ws, _) = websocket().await;
-    let (closed, frame) = tokio::join!(server.close(ms(5000)), async {
-        let frame = ws.next().await;
-        ws.close(1001).await;
-        frame
-    });
-    let () = closed;
+    let ((), frame) = tokio::join!(server.close(ms(5000)), ws.next());
     assert_eq!(frame, Frame::Close(1001, "server shutting down".to_owned()));
     ended(&server, &record, &["close server shutting down"]).await;
 }

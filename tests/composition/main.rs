@@ -1,0 +1,14 @@
+//! `scope()` among other things: inside scopes, behind middleware, beside other servers, on several ports, over
+//! TLS and HTTP/2; and the ways in without it.
+
+#![cfg(feature = "server")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod logs;
+mod middleware;
+mod mounting;
+mod ports;
+mod routes;
+mod tls;

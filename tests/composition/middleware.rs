@@ -1,0 +1,226 @@
+//! Middleware around a scope: what it adds is on every answer, what it needs to see it sees.
+
+use std::io::Read as _;
+use std::sync::{Arc, Mutex};
+
+use actix_cors::Cors;
+use actix_web::dev::Service as _;
+use actix_web::middleware::{Compress, DefaultHeaders, Logger};
+use actix_web::{App, HttpMessage as _, HttpResponse, web};
+use engineio::{Accept, Origins, Reject};
+
+use crate::common::{Http, Polling, Response, WebSocket, echo, upgrade};
+use crate::host;
+
+const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
+const WS: &str = "/engine.io/?EIO=4&transport=websocket";
+
+/// Every kind of answer that there is, with what it is.
+async fn answers(addr: std::net::SocketAddr) -> Vec<(&'static str, Response)> {
+    let mut client = Polling::open(addr).await;
+    let mut http = Http::connect(addr).await;
+    let mut answers = vec![("handshake", client.response.clone())];
+    answers.push(("post", client.post("4hi").await));
+    client.send_poll().await;
+    answers.push(("poll", client.answer().await));
+    answers.push(("upgrade's 101", client.websocket().await.response));
+    answers.push(("101", WebSocket::connect(addr, WS, &[]).await.unwrap().response));
+    answers.push((
+        "refused handshake",
+        http.get("/engine.io/?EIO=4&transport=tcp").await,
+    ));
+    answers.push(("refused WebSocket", http.get(WS).await));
+    answers.push(("unknown session", http.get(&format!("{POLLING}&sid=x")).await));
+    answers.push(("bad payload", client.post("9").await));
+    let foreign = [("connection", "upgrade"), ("upgrade", "h2c")];
+    answers.push(("foreign upgrade", http.get_with(POLLING, &foreign).await));
+    answers
+}
+
+#[actix_web::test]
+async fn a_header_is_on_every_answer() {
+    let server = echo(|config| config.destroy_upgrade_timeout = crate::common::ms(10)).start();
+    let host = host!(move || App::new()
+        .wrap(DefaultHeaders::new().add(("x-mark", "yes")))
+        .service(engineio::scope(&server)));
+    for (what, response) in answers(host.addr).await {
+        assert_eq!(response.header("x-mark"), Some("yes"), "{what}: {response:?}");
+    }
+}
+
+#[actix_web::test]
+async fn refusals_are_responses_and_no_errors() {
+    let server = echo(|config| config.destroy_upgrade_timeout = crate::common::ms(10)).start();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let host = host!(move || {
+        let sink = sink.clone();
+        let inner = web::scope("").wrap_fn(move |req, service| {
+            let (call, sink) = (service.call(req), sink.clone());
+            async move {
+                let result = call.await;
+                let line = result
+                    .as_ref()
+                    .map(|response| response.status().as_u16())
+                    .map_err(|_| "error");
+                sink.lock().unwrap().push(line);
+                result
+            }
+        });
+        App::new().service(inner.service(engineio::scope(&server)))
+    });
+    let statuses: Vec<_> = answers(host.addr)
+        .await
+        .iter()
+        .map(|(_, response)| Ok(response.status))
+        .collect();
+    assert_eq!(*seen.lock().unwrap(), statuses);
+    assert_eq!(
+        statuses,
+        [200, 200, 200, 101, 101, 400, 400, 400, 400, 400].map(Ok)
+    );
+}
+
+#[actix_web::test]
+async fn cors_is_on_preflights_answers_and_refusals() {
+    const PAGE: (&str, &str) = ("origin", "http://page.example");
+    let server = echo(|config| config.origins = Origins::List(vec![PAGE.1.to_owned()])).start();
+    let host = host!(move || App::new()
+        .wrap(
+            Cors::default()
+                .allowed_origin(PAGE.1)
+                .allowed_methods(["GET", "POST"])
+                .supports_credentials()
+        )
+        .service(engineio::scope(&server)));
+    let allowed = |response: &Response| {
+        let name = |name| response.header(name).map(str::to_owned);
+        (
+            name("access-control-allow-origin"),
+            name("access-control-allow-credentials"),
+        )
+    };
+    let yes = (Some(PAGE.1.to_owned()), Some("true".to_owned()));
+    let mut http = Http::connect(host.addr).await;
+    let preflight = [PAGE, ("access-control-request-method", "POST")];
+    http.send("OPTIONS", POLLING, &preflight, None).await;
+    let response = http.response().await;
+    assert_eq!((response.status, allowed(&response)), (200, yes.clone()));
+    let client = Polling::open_at(host.addr, "/engine.io/", &[PAGE]).await;
+    assert_eq!(allowed(&client.response), yes);
+    http.send("POST", client.target(), &[PAGE], Some(b"4hi")).await;
+    assert_eq!(allowed(&http.response().await), yes);
+    assert_eq!(allowed(&http.get_with(client.target(), &[PAGE]).await), yes);
+    let refused = http.get_with("/engine.io/?EIO=4&transport=tcp", &[PAGE]).await;
+    assert_eq!((refused.code(), allowed(&refused)), ((400, 0), yes.clone()));
+    let unknown = http.get_with(&format!("{POLLING}&sid=gone"), &[PAGE]).await;
+    assert_eq!((unknown.code(), allowed(&unknown)), ((400, 1), yes));
+    // Without it around us a preflight is code 2.
+    let host = crate::common::serve(&echo(|_| ()).start());
+    let mut http = Http::connect(host.addr).await;
+    http.send("OPTIONS", POLLING, &preflight, None).await;
+    assert_eq!(http.response().await.code(), (400, 2));
+}
+
+#[actix_web::test]
+async fn compress_and_logger_around_it() {
+    let server = echo(|_| ()).start();
+    let host = host!(move || App::new()
+        .wrap(Compress::default())
+        .wrap(Logger::new("%s %b %T"))
+        .service(engineio::scope(&server)));
+    let mut client = Polling::open(host.addr).await;
+    let large = format!("4{}", "large ".repeat(2000));
+    client.push(&[&large]).await;
+    let mut http = Http::connect(host.addr).await;
+    let response = http
+        .get_with(client.target(), &[("accept-encoding", "gzip")])
+        .await;
+    assert_eq!(response.header("content-encoding"), Some("gzip"));
+    assert!(response.body.len() < large.len() / 10);
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&*response.body)
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(text, large);
+    client.push(&["4plain"]).await;
+    assert_eq!(client.poll().await, ["4plain"]);
+
+    let gzip = [("accept-encoding", "gzip")];
+    let ws = WebSocket::connect(host.addr, &client.ws_target(), &gzip)
+        .await
+        .unwrap();
+    assert_eq!(ws.response.header("content-encoding"), None);
+    let (mut ws, _) = upgrade(&mut client, ws).await;
+    let mut direct = WebSocket::connect(host.addr, WS, &gzip).await.unwrap();
+    direct.next_text().await;
+    for ws in [&mut ws, &mut direct] {
+        ws.text(&large).await;
+        assert_eq!(ws.next_text().await, large);
+        ws.text("4small").await;
+        assert_eq!(ws.next_text().await, "4small");
+    }
+}
+
+#[derive(Clone)]
+struct Claims(&'static str);
+
+#[actix_web::test]
+async fn allow_request_sees_what_middleware_and_app_have_put_there() {
+    let server = echo(|_| ()).start();
+    let engine = server.clone();
+    let host = host!(move || App::new()
+        .app_data(web::Data::new(7_u32))
+        .wrap_fn(|req, service| {
+            req.extensions_mut().insert(Claims("ann"));
+            service.call(req)
+        })
+        .service(engineio::scope(&engine).allow_request(|req| {
+            let claims = req.extensions().get::<Claims>().cloned();
+            let number = req.app_data::<web::Data<u32>>().map(|number| ***number);
+            async move {
+                match (claims, number) {
+                    (Some(claims), Some(7)) => Ok(Accept::with(claims)),
+                    _ => Err(Reject::new("nothing there")),
+                }
+            }
+        })));
+    let client = Polling::open(host.addr).await;
+    let socket = server.client(&client.sid()).unwrap();
+    assert_eq!(
+        socket
+            .request()
+            .extensions()
+            .get::<Claims>()
+            .map(|claims| claims.0),
+        Some("ann")
+    );
+}
+
+#[actix_web::test]
+async fn middleware_may_answer_in_our_place() {
+    let server = echo(|_| ()).start();
+    let engine = server.clone();
+    let host = host!(move || App::new()
+        .wrap(actix_web::middleware::from_fn(
+            |req: actix_web::dev::ServiceRequest,
+             next: actix_web::middleware::Next<actix_web::body::BoxBody>| async move {
+                if req.headers().contains_key("authorization") {
+                    next.call(req).await
+                } else {
+                    Ok(req.into_response(HttpResponse::Unauthorized().body("who are you?")))
+                }
+            }
+        ))
+        .service(engineio::scope(&engine)));
+    let mut http = Http::connect(host.addr).await;
+    assert_eq!(http.get(POLLING).await.status, 401);
+    assert_eq!(
+        WebSocket::connect(host.addr, WS, &[]).await.err().unwrap().status,
+        401
+    );
+    assert_eq!(server.clients_count(), 0);
+    let key = [("authorization", "yes")];
+    Polling::open_at(host.addr, "/engine.io/", &key).await;
+    assert!(WebSocket::connect(host.addr, WS, &key).await.is_ok());
+}
