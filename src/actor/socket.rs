@@ -144,6 +144,8 @@ impl SocketActor {
 
     /// Does what the session wants, until it wants nothing more.
     fn drain(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        // Nobody hears of a change before everybody can see it.
+        self.socket.publish(&self.session);
         loop {
             self.perform_all(now);
             let sent = self.pump();
@@ -203,6 +205,7 @@ impl SocketActor {
             Event::Close(close) => Some(close),
             _ => None,
         };
+        self.socket.publish(&self.session);
         let told = self.listeners.tell(&self.socket, event);
         self.obey(now);
         if told.is_err() {
