@@ -56,6 +56,9 @@ pub struct Session {
     outputs: VecDeque<Output>,
     buffer: VecDeque<Outgoing>,
     buffered: usize,
+    /// What of it was taken by `send`: that alone is what `send` is bounded by, lest a ping in the buffer makes a
+    /// driver that reserves room beforehand believe in room that is not there.
+    taken: usize,
     /// The number of the last message taken by `send`.
     sent: u64,
     /// Whether a `Flush` was told and its `Drain` not yet.
@@ -103,6 +106,7 @@ impl Session {
             outputs: VecDeque::new(),
             buffer: VecDeque::new(),
             buffered: 0,
+            taken: 0,
             sent: 0,
             flushing: false,
             last_reply: None,
@@ -194,10 +198,11 @@ impl Session {
         if cost > self.config.max_buffered_bytes {
             return Err(SendError::TooLarge);
         }
-        if self.buffered + cost > self.config.max_buffered_bytes {
+        if self.taken + cost > self.config.max_buffered_bytes {
             return Err(SendError::Full);
         }
         self.sent += 1;
+        self.taken += cost;
         self.queue(Packet::message(data), compress, true);
         Ok(self.sent)
     }
@@ -279,6 +284,7 @@ impl Session {
         }
         self.buffer = VecDeque::new();
         self.buffered = 0;
+        self.taken = 0;
         if matches!(
             close.reason,
             CloseReason::TransportError

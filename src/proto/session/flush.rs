@@ -21,6 +21,7 @@ impl Session {
         }
         let outgoing = self.buffer.pop_front()?;
         let released = outgoing.released();
+        self.taken -= released;
         let Outgoing {
             packet,
             compress,
@@ -85,6 +86,7 @@ impl Session {
             compress |= outgoing.compress;
             packets.push(outgoing.packet);
         }
+        self.taken -= released;
         packets.extend(last);
         self.last_reply = Some(poll);
         let body = payload::encode(packets.iter(), self.revision, !self.base64);
