@@ -117,6 +117,9 @@ impl Session {
     /// that was sent while opening; on polling they travel alone, in the answer to the handshake
     /// (which is the first [`handle_poll`](Self::handle_poll)), as engine.io's do.
     pub fn open(&mut self, now: Instant, transport: Transport, sid: &Sid) {
+        if !matches!(self.state, State::Opening { .. }) {
+            return;
+        }
         let mut packets = vec![self.open_packet(transport, sid)];
         packets.extend(self.config.initial_packet.clone().map(Packet::message));
         let handshake = packets.len();
@@ -319,7 +322,10 @@ impl Session {
                     false,
                     false,
                 );
-                self.tell(Events::HEARTBEAT, || Event::Heartbeat);
+                // One pong too many may have ended the session, and nothing is told after that.
+                if !matches!(self.state, State::Closed) {
+                    self.tell(Events::HEARTBEAT, || Event::Heartbeat);
+                }
             }
             (PacketType::Pong, Revision::V4) => {
                 if self.heartbeat.pong(now) {
