@@ -61,8 +61,8 @@ pub struct Session {
     taken: usize,
     /// The number of the last message taken by `send`.
     sent: u64,
-    /// Whether a `Flush` was told and its `Drain` not yet.
-    flushing: bool,
+    /// How many packets at the buffer's head were told by a `Flush` and wait for the WebSocket's room.
+    flushing: usize,
     /// The last poll that carried away something other than a noop.
     last_reply: Option<super::event::PollId>,
 }
@@ -108,7 +108,7 @@ impl Session {
             buffered: 0,
             taken: 0,
             sent: 0,
-            flushing: false,
+            flushing: 0,
             last_reply: None,
         }
     }

@@ -15,11 +15,12 @@ impl Session {
         if !matches!(self.state.link(), Some(Link::WebSocket(_))) || self.buffer.is_empty() {
             return None;
         }
-        if !self.flushing {
-            self.flushing = true;
-            self.tell_flush(self.buffer.len());
+        if self.flushing == 0 {
+            self.flushing = self.buffer.len();
+            self.tell_flush(self.flushing);
         }
         let outgoing = self.buffer.pop_front()?;
+        self.flushing -= 1;
         let released = outgoing.released();
         self.taken -= released;
         let Outgoing {
@@ -30,7 +31,6 @@ impl Session {
         } = outgoing;
         self.buffered -= cost(&packet.data);
         if self.buffer.is_empty() {
-            self.flushing = false;
             self.tell(Events::DRAIN, || Event::Drain);
         }
         let frame = packet.into_frame(self.revision, self.base64);
@@ -97,7 +97,9 @@ impl Session {
             released,
             flushed,
         }));
-        self.tell(Events::DRAIN, || Event::Drain);
+        if self.buffer.is_empty() {
+            self.tell(Events::DRAIN, || Event::Drain);
+        }
     }
 
     /// A packet of the transport's own, such as a noop, answers a poll.
