@@ -83,8 +83,9 @@ impl Heartbeat {
         match self.phase {
             Phase::Ping { due } => {
                 // Counted from when it was due, so that the timer's grain does not add up; unless this
-                // process was held up, for which the client shall not pay.
-                let sent = if now - due < STALL { due } else { now };
+                // process was held up, for which the client shall not pay: it must have time to answer.
+                let late = STALL.min(self.timeout / 4);
+                let sent = if now - due < late { due } else { now };
                 self.phase = Phase::Pong {
                     sent,
                     due: sent + self.timeout,
