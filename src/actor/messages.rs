@@ -1,6 +1,5 @@
 //! The mailbox: every message that a socket or the server takes, in one file.
 
-use actix::dev::OneshotSender;
 use actix::prelude::Message;
 use tokio::sync::oneshot;
 
@@ -14,7 +13,8 @@ use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, Sen
 /// Sent by `do_send` it is fire and forget: if the write buffer has no room the session ends with
 /// [`CloseReason::BufferFull`](crate::CloseReason::BufferFull), since nobody can be told. Sent by
 /// `addr.send(..).await` it resolves when the message was flushed to the transport, or with the
-/// [`SendError`] that kept it. [`Socket::try_send`] is the one that is bounded even
+/// [`SendError`] that kept it; if the session's process has ended before it came to this message, actix says so
+/// by its `MailboxError::Closed`. [`Socket::try_send`] is the one that is bounded even
 /// while the socket's thread is busy.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), SendError>")]
@@ -54,13 +54,10 @@ impl Send {
 #[rtype(result = "()")]
 pub(crate) struct Deliver(pub(crate) Send);
 
-/// The asker of a [`Send`] waits until the message with this number is flushed.
-#[derive(Message)]
+/// The asker of a [`Send`] waits until it is flushed.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct AwaitFlush {
-    pub(crate) number: u64,
-    pub(crate) asker: OneshotSender<Result<(), SendError>>,
-}
+pub(crate) struct AwaitFlush;
 
 /// The session shall end, at once or when everything has left.
 #[derive(Debug, Message)]

@@ -4,6 +4,7 @@ use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use super::SocketActor;
+use super::tickets::Tickets;
 use crate::actor::messages::{
     Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe,
     ProbeLost, Push, PushBegun, Send, Upgrade,
@@ -15,22 +16,27 @@ impl Handler<Send> for SocketActor {
 
     fn handle(&mut self, send: Send, ctx: &mut Self::Context) -> SendReply {
         if let Err(error) = self.socket.reserve(cost(&send.data)) {
-            return SendReply(Err(if self.is_over() { SendError::Closed } else { error }));
+            let error = if self.is_over() { SendError::Closed } else { error };
+            return SendReply(Err(error), self.tickets.clone());
         }
         let number = self.try_accept(send);
         self.with_session(ctx, |_, _| ());
-        SendReply(number)
+        SendReply(number, self.tickets.clone())
     }
 }
 
 /// The answer to a [`Send`]: later, when it was flushed; or that it was refused.
 #[derive(Debug)]
-pub struct SendReply(Result<u64, SendError>);
+pub struct SendReply(Result<u64, SendError>, Tickets);
 
 impl MessageResponse<SocketActor, Send> for SendReply {
     fn handle(self, ctx: &mut Context<SocketActor>, asker: Option<OneshotSender<Result<(), SendError>>>) {
         match (self.0, asker) {
-            (Ok(number), Some(asker)) => ctx.notify(AwaitFlush { number, asker }),
+            (Ok(number), Some(asker)) => {
+                if self.1.wait(number, asker) {
+                    ctx.notify(AwaitFlush);
+                }
+            }
             (Err(error), Some(asker)) => drop(asker.send(Err(error))),
             (Err(SendError::Full | SendError::TooLarge), None) => {
                 ctx.notify(CloseSession {
@@ -46,8 +52,7 @@ impl MessageResponse<SocketActor, Send> for SendReply {
 impl Handler<AwaitFlush> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, AwaitFlush { number, asker }: AwaitFlush, ctx: &mut Self::Context) {
-        self.tickets.wait(number, asker);
+    fn handle(&mut self, _: AwaitFlush, ctx: &mut Self::Context) {
         // It may have been handed to the WebSocket before anybody waited.
         if let Some(link) = &self.link {
             link.notify_drained();

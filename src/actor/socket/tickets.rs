@@ -1,6 +1,8 @@
 //! Who waits for a message to be flushed. Knows numbers only.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use actix::dev::OneshotSender;
 
@@ -8,9 +10,13 @@ use crate::proto::SendError;
 
 type Asker = OneshotSender<Result<(), SendError>>;
 
-/// The askers of sends, in the order of their messages.
+/// The askers of sends, in the order of their messages. Shared with the answers to those sends: an asker is
+/// known only after its message was handled, and must be told even if the session ends in between.
+#[derive(Default, Clone)]
+pub(super) struct Tickets(Rc<RefCell<Queue>>);
+
 #[derive(Default)]
-pub(super) struct Tickets {
+struct Queue {
     waiting: VecDeque<(u64, Asker)>,
     /// The last message that was handed to the WebSocket.
     sent: u64,
@@ -21,43 +27,52 @@ pub(super) struct Tickets {
 
 impl Tickets {
     pub(super) fn are_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.0.borrow().waiting.is_empty()
     }
 
-    /// Answers when the message with this number is flushed.
-    pub(super) fn wait(&mut self, number: u64, asker: Asker) {
-        if number <= self.flushed {
+    /// Answers when the message with this number is flushed. Returns whether that is not now.
+    pub(super) fn wait(&self, number: u64, asker: Asker) -> bool {
+        let mut queue = self.0.borrow_mut();
+        if number <= queue.flushed {
             let _ = asker.send(Ok(()));
-        } else if self.closed {
-            let _ = asker.send(Err(SendError::Closed));
-        } else {
-            let at = self.waiting.partition_point(|(other, _)| *other <= number);
-            self.waiting.insert(at, (number, asker));
+            return false;
         }
+        if queue.closed {
+            let _ = asker.send(Err(SendError::Closed));
+            return false;
+        }
+        let at = queue.waiting.partition_point(|(other, _)| *other <= number);
+        queue.waiting.insert(at, (number, asker));
+        true
     }
 
     /// Messages up to this number were handed to the WebSocket.
-    pub(super) fn sent(&mut self, number: u64) {
-        self.sent = self.sent.max(number);
+    pub(super) fn sent(&self, number: u64) {
+        let mut queue = self.0.borrow_mut();
+        queue.sent = queue.sent.max(number);
     }
 
     /// The WebSocket has nothing left to send.
-    pub(super) fn all_sent_are_flushed(&mut self) {
-        self.flushed(self.sent);
+    pub(super) fn all_sent_are_flushed(&self) {
+        let sent = self.0.borrow().sent;
+        self.flushed(sent);
     }
 
     /// Messages up to this number are flushed.
-    pub(super) fn flushed(&mut self, number: u64) {
-        self.flushed = self.flushed.max(number);
-        while let Some((_, asker)) = self.waiting.pop_front_if(|(number, _)| *number <= self.flushed) {
+    pub(super) fn flushed(&self, number: u64) {
+        let queue = &mut *self.0.borrow_mut();
+        queue.flushed = queue.flushed.max(number);
+        let flushed = queue.flushed;
+        while let Some((_, asker)) = queue.waiting.pop_front_if(|(number, _)| *number <= flushed) {
             let _ = asker.send(Ok(()));
         }
     }
 
     /// Nothing will be flushed any more.
-    pub(super) fn closed(&mut self) {
-        self.closed = true;
-        for (_, asker) in self.waiting.drain(..) {
+    pub(super) fn closed(&self) {
+        let mut queue = self.0.borrow_mut();
+        queue.closed = true;
+        for (_, asker) in queue.waiting.drain(..) {
             let _ = asker.send(Err(SendError::Closed));
         }
     }
@@ -65,9 +80,10 @@ impl Tickets {
 
 impl std::fmt::Debug for Tickets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let queue = self.0.borrow();
         f.debug_struct("Tickets")
-            .field("waiting", &self.waiting.len())
-            .field("flushed", &self.flushed)
+            .field("waiting", &queue.waiting.len())
+            .field("flushed", &queue.flushed)
             .finish_non_exhaustive()
     }
 }
