@@ -10,12 +10,15 @@ impl ResponseError for Refusal {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
-    /// `{"code":n,"message":".."}`, as engine.io answers.
+    /// `{"code":n,"message":".."}`, as engine.io answers; a 413 says all by itself, there as here.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if *self == Refusal::ServerClosing {
             // Long enough for a restart, short enough for a user; spread by the clients' own jitter.
             response.insert_header(("retry-after", "5"));
+        }
+        if *self == Refusal::PayloadTooLarge {
+            return response.finish();
         }
         response.content_type("application/json").body(self.body())
     }

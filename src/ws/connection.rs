@@ -225,12 +225,12 @@ impl Connection {
         self.state = State::Closed { peer };
     }
 
-    /// The peer is told, unless we have closed before.
+    /// The peer is told the code (and no reason, as by `ws`, which clients may compare), unless we have closed before.
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         let close = self
             .is_open()
-            .then(|| CloseFrame::encode(error.close_code(), &error.to_string()));
+            .then(|| CloseFrame::encode(error.close_code(), ""));
         self.end(close, None);
         error
     }

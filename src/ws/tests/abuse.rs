@@ -4,9 +4,8 @@ use super::*;
 
 /// What a failed connection sends.
 fn close_of(error: ProtocolError) -> Vec<u8> {
-    let reason = error.to_string();
-    let mut frame = vec![CLOSE, 2 + reason.len() as u8];
-    frame.extend(close_payload(error.close_code().number(), reason.as_bytes()));
+    let mut frame = vec![CLOSE, 2];
+    frame.extend(close_payload(error.close_code().number(), b""));
     frame
 }
 
