@@ -9,6 +9,7 @@ use engineio::{Data, Events, Server, Sid, Socket};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::posts;
 use crate::report::{self, report, tell};
 
 /// By event: the commands that its handler runs, for the event's own socket.
@@ -87,6 +88,8 @@ enum Verb {
     Close,
     CloseServer,
     Stats,
+    /// Sends the headers of the session's last POST, as JSON.
+    SendPostHeaders,
     /// A new HTTP server on the same port takes the place of the present one.
     RestartHttp,
 }
@@ -152,9 +155,10 @@ impl Command {
                 }
             }
             (Verb::Echo, Some(socket)) => self.send(socket, message.unwrap_or_default()),
+            (Verb::SendPostHeaders, Some(socket)) => self.send(socket, posts::last(socket).into()),
             (Verb::Close, Some(socket)) if self.discard => socket.discard(),
             (Verb::Close, Some(socket)) => socket.close(),
-            (Verb::Send | Verb::Echo | Verb::Close, None) => {
+            (Verb::Send | Verb::Echo | Verb::SendPostHeaders | Verb::Close, None) => {
                 report(&json!({ "event": "unknown_socket", "id": self.id, "tag": self.tag }));
             }
         }
