@@ -128,8 +128,12 @@ impl Polling {
         Self::open_on(Http::connect(address), address)
     }
 
-    pub(crate) fn open_on(mut gets: Http, address: SocketAddr) -> Self {
-        let response = gets.get("EIO=4&transport=polling");
+    pub(crate) fn open_on(gets: Http, address: SocketAddr) -> Self {
+        Self::open_with(gets, address, "")
+    }
+
+    pub(crate) fn open_with(mut gets: Http, address: SocketAddr, more: &str) -> Self {
+        let response = gets.get(&format!("EIO=4&transport=polling{more}"));
         assert_eq!(response.status, 200, "{}", response.head);
         let sid = sid(response.text());
         Polling {

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
-use engineio::{Close, CloseReason, Config, Data, Scope, Server, Socket, SocketHandler};
+use engineio::{Close, CloseReason, Config, Data, Handshake, Scope, Server, Socket, SocketHandler};
 
 #[allow(unused_imports, reason = "each of the test files uses a part of it")]
 pub(crate) use client::{Http, Polling, Response, WebSocket, frame};
@@ -86,7 +86,20 @@ pub(crate) enum Told {
 }
 
 /// An application that echoes, and tells of the end of each session and of each actor.
-pub(crate) struct Witness(pub(crate) Sender<Told>);
+pub(crate) struct Witness(Option<Sender<Told>>);
+
+impl Witness {
+    /// A guest of [`assert_clients`] is not told of.
+    pub(crate) fn new(tell: &Sender<Told>, handshake: &Handshake) -> Self {
+        Witness(handshake.query("guest").is_none().then(|| tell.clone()))
+    }
+
+    fn tell(&self, told: Told) {
+        if let Some(tell) = &self.0 {
+            let _ = tell.send(told);
+        }
+    }
+}
 
 impl SocketHandler for Witness {
     fn on_message(&mut self, socket: &Socket, data: Data) {
@@ -99,13 +112,13 @@ impl SocketHandler for Witness {
     }
 
     fn on_close(&mut self, _: &Socket, close: Close) {
-        let _ = self.0.send(Told::Closed(close.reason, close.description));
+        self.tell(Told::Closed(close.reason, close.description));
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        let _ = self.0.send(Told::Gone);
+        self.tell(Told::Gone);
     }
 }
 
@@ -115,7 +128,7 @@ pub(crate) fn witnessed(workers: usize, config: Config) -> (Running, Receiver<To
     let running = start(workers, move || {
         Server::builder()
             .config(config)
-            .behavior(move |_, _| Witness(tell.clone()))
+            .behavior(move |_, handshake| Witness::new(&tell, handshake))
             .start()
     });
     (running, told)
@@ -151,13 +164,20 @@ pub(crate) fn ends(told: &Receiver<Told>, count: usize) -> Vec<(CloseReason, &'s
     ends
 }
 
-/// Fails unless exactly `others` sessions are registered. The handshake of a new client passes through the
-/// `ServerActor` behind all that was sent to it before, so there is nothing to wait for. It also shows that
-/// the server still takes clients; its session is closed again, unseen by `told` of the caller's.
+/// Fails unless exactly `others` sessions are registered, at once or in a moment: each look is behind a handshake,
+/// which passes through the `ServerActor` behind all that was sent to it before. It also shows that the server
+/// still takes clients.
 pub(crate) fn assert_clients(running: &Running, others: usize) {
-    let guest = Polling::open(running.address);
-    assert_eq!(running.server.clients_count(), others + 1);
-    guest.close();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let guest = Polling::open_with(Http::connect(running.address), running.address, "&guest=1");
+        let count = running.server.clients_count() - 1;
+        guest.close();
+        if count == others {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{count} sessions instead of {others}");
+    }
 }
 
 /// Resident memory of this process in KiB.
