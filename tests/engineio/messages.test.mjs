@@ -140,15 +140,15 @@ both("messages: should trigger a flush/drain event", async (t, eio) => {
     script: { connection: [{ do: "send", text: "aaaa" }] },
   });
   connect(t, server, { eio });
-  const { id } = await server.waitFor("connection");
-  const holds = ({ packets }) => packets.some(({ type, text }) => type === "message" && text === "aaaa");
-  const flush = await server.waitFor("flush", holds);
-  const drain = await server.waitFor("drain", { id }, { after: flush });
-  assert.equal(flush.id, id);
-  const between = server.events().slice(server.events().indexOf(flush), server.events().indexOf(drain));
-  assert.deepEqual(between.map(({ event }) => event), ["flush"]);
+  const { id } = await server.waitFor("drain");
   const { clients } = await server.stats();
+  assert.equal(clients[0].id, id);
   assert.equal(clients[0].bufferedBytes, 0);
+  // every packet is flushed once, and drain is told when nothing is left: not behind the handshake's answer, which
+  // does not take "aaaa" along
+  const told = server.events().filter(({ event }) => event === "flush" || event === "drain");
+  const names = told.flatMap(({ packets }) => packets?.map(({ type }) => type) ?? "drain");
+  assert.deepEqual(names, ["open", "message", "drain"]);
 });
 
 both("messages: should interleave with pongs if many messages buffered after connection open", async (t, eio) => {

@@ -56,11 +56,12 @@ eachTransport((name, options) => {
 });
 
 both("send, writeBuffer: ours is not empty until a poll has taken it", async (t, eio) => {
-  const server = await listen(t, { config: { allowUpgrades: false }, events: ["drain"] });
+  const server = await listen(t, { config: { allowUpgrades: false }, events: ["drain", "packetCreate"] });
   const { sid } = await handshake(server, { EIO: eio });
   const opened = await server.waitFor("drain", { id: sid });
   server.send({ do: "send", id: sid, text: "a", tag: "a" });
   server.send({ do: "send", id: sid, text: "b", tag: "b" });
+  await server.waitFor("packetCreate", { text: "b" });
   const { clients } = await server.stats();
   assert.ok(clients[0].bufferedBytes >= 2, `${clients[0].bufferedBytes} bytes are buffered`);
   assert.equal(server.events("sent").length, 0);
