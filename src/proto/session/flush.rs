@@ -76,7 +76,10 @@ impl Session {
 
     /// The first `count` packets of the buffer, and `last`, answer a poll.
     pub(super) fn reply_buffer(&mut self, poll: PollId, count: usize, last: Option<Packet>) {
-        self.tell_flush(count);
+        // A close packet alone is no flush.
+        if count > 0 {
+            self.tell_flush(count);
+        }
         let (mut released, mut flushed, mut compress) = (0, 0, false);
         let mut packets = Vec::with_capacity(count + 1);
         for outgoing in self.buffer.drain(..count) {
@@ -97,7 +100,7 @@ impl Session {
             released,
             flushed,
         }));
-        if self.buffer.is_empty() {
+        if count > 0 && self.buffer.is_empty() {
             self.tell(Events::DRAIN, || Event::Drain);
         }
     }
