@@ -185,6 +185,21 @@ describe("close", () => {
     assert.match(await reason(client), /^transport (close|error)$/);
   });
 
+  test("should say no more than the code to a client that sends too much", async (t) => {
+    // from engine.io-client's own tests: they compare the body and the reason
+    const server = await listen(t, { config: { maxHttpBufferSize: 100 } });
+    const { sid } = await handshake(server);
+    const post = { method: "POST", body: `4${"a".repeat(100)}` };
+    const response = await request(server, { EIO: 4, transport: "polling", sid }, post);
+    assert.deepEqual([response.status, response.text], [413, ""]);
+    const socket = websocket(t, server);
+    const closing = once(socket, "close");
+    await frame(socket);
+    socket.send(post.body);
+    const [code, text] = await closing;
+    assert.deepEqual([code, text.toString()], [1009, ""]);
+  });
+
   test("should close upgrading transport upon socket close", async (t) => {
     const server = await listen(t, { events: ["upgrading"], script: { upgrading: [{ do: "close" }] } });
     const { sid } = await handshake(server);
