@@ -23,8 +23,8 @@ describe("handshake", () => {
     assert.deepEqual([after.clientsCount, after.clients.map(({ id }) => id)], [1, [client.id]]);
   });
 
-  for (const how of ["fixed", "async"]) {
-    test(`should register a new client with custom id (${how})`, async (t) => {
+  for (const [how, suffix] of [["fixed", ""], ["async", " (with a Promise)"]]) {
+    test(`should register a new client with custom id${suffix}`, async (t) => {
       const custom = `CustomId${Date.now()}`;
       const server = await listen(t, { config: POLLING, generateId: `${how}:${custom}` });
       const client = await open(t, server);
