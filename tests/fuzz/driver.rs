@@ -15,7 +15,7 @@ use crate::targets::Seen;
 
 type Target = fn(&[u8], &mut Seen);
 
-/// An input that takes longer is a failure. The longest inputs have 256 KiB.
+/// An input that takes longer is a failure. The longest inputs have 64 KiB.
 const MAX_TIME: Duration = Duration::from_secs(1);
 /// An input that takes so long will not end.
 const STUCK: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ pub fn run(name: &'static str, target: Target) {
                 let now = shared.runs.load(Ordering::Relaxed);
                 if now == runs {
                     let input = shared.input.lock().expect("no panic under this lock").clone();
-                    break Err(failure(name, seed, &input, "does not end"));
+                    break Err(failure(name, &input, "does not end"));
                 }
                 runs = now;
             }
@@ -139,7 +139,7 @@ impl Fuzzer {
             Ok(elapsed) => elapsed,
             Err(message) => {
                 let (input, message) = shrink(self.target, input, message);
-                return Err(failure(name, 0, &input, &message));
+                return Err(failure(name, &input, &message));
             }
         };
         self.shared.runs.fetch_add(1, Ordering::Relaxed);
@@ -164,7 +164,7 @@ impl Fuzzer {
             .filter_map(|_| attempt(self.target, input, &mut Seen::default()).ok())
             .fold(elapsed, Duration::min);
         if least > MAX_TIME {
-            return Err(failure(name, 0, input, &format!("takes {least:?}")));
+            return Err(failure(name, input, &format!("takes {least:?}")));
         }
         if record && per_byte(least) > self.slowest.0 {
             self.slowest = (per_byte(least), input.len());
@@ -203,8 +203,8 @@ fn shrink(target: Target, mut input: Vec<u8>, mut message: String) -> (Vec<u8>, 
     (input, message)
 }
 
-fn failure(name: &str, seed: u64, input: &[u8], message: &str) -> String {
-    let file = std::env::temp_dir().join(format!("engineio-fuzz-{name}-{}-{seed}", std::process::id()));
+fn failure(name: &str, input: &[u8], message: &str) -> String {
+    let file = std::env::temp_dir().join(format!("engineio-fuzz-{name}-{}", std::process::id()));
     let _ = std::fs::write(&file, input);
     let shown = corpus::escape(&input[..input.len().min(1000)]);
     format!(

@@ -6,6 +6,7 @@
 
 mod corpus;
 mod driver;
+mod found;
 mod memory;
 mod mutate;
 mod targets;

@@ -39,7 +39,7 @@ impl Random {
 
 /// The longest input in general, and of those that look for slow ones.
 const MAX: usize = 4096;
-const MAX_LONG: usize = 256 * 1024;
+const MAX_LONG: usize = 64 * 1024;
 
 /// What the protocols' own bytes look like.
 const TOKENS: &[&[u8]] = &[

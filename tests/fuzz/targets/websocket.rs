@@ -40,7 +40,7 @@ pub fn websocket(data: &[u8], seen: &mut Seen) {
 
     let whole = run(limits, bytes, close_at, Chunks::Whole);
     seen.note((
-        format!("{:?}", whole.error),
+        whole.error.map(|error| std::mem::discriminant(&error)),
         whole.open,
         whole.closed,
         whole.peer.is_some(),
@@ -134,7 +134,7 @@ fn feed(connection: &mut Connection, limits: Limits, chunk: &[u8], fed: usize, o
 
 /// By either way in.
 fn receive(connection: &mut Connection, chunk: &[u8], fed: usize) {
-    if fed % 2 == 0 {
+    if fed.is_multiple_of(2) {
         connection.receive(Bytes::copy_from_slice(chunk));
     } else {
         connection.receive_slice(chunk);

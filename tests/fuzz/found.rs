@@ -1,0 +1,29 @@
+//! What fuzzing has found, each as a test that says what it was.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use engineio::Config;
+use engineio::proto::{CloseReason, Event, Events, Output, PollId, Revision, Session, Sid, Transport};
+
+/// A poll that takes the close packet and nothing else was told as a flush of no packets, and a drain.
+#[test]
+fn a_close_packet_alone_is_no_flush() {
+    let now = Instant::now();
+    let config = Arc::new(Config::default());
+    let mut session = Session::new(config, Revision::V4, false, Events::FLUSH | Events::DRAIN, now);
+    let sid = Sid::parse("lv_VI97HAXpY6yYWAAAC").expect("a valid id");
+    session.open(now, Transport::Polling, &sid);
+    assert_eq!(session.handle_poll(now, PollId(1)), Ok(()));
+    while session.poll_output().is_some() {}
+
+    session.close(now, CloseReason::ForcedClose);
+    assert_eq!(session.handle_poll(now, PollId(2)), Ok(()));
+    let Some(Output::Reply(reply)) = session.poll_output() else {
+        panic!("the poll's answer comes first");
+    };
+    assert_eq!((reply.poll, &reply.body.bytes[..]), (PollId(2), &b"1"[..]));
+    let end = session.poll_output();
+    assert!(matches!(end, Some(Output::Event(Event::Close(_)))), "{end:?}");
+    assert_eq!(session.poll_output(), None);
+}
