@@ -38,8 +38,8 @@ pub fn cost(data: &Data) -> usize {
 ///
 /// Do one thing (a `handle_*`, [`send`](Session::send), [`close`](Session::close) ...), then drain:
 /// call [`poll_output`](Session::poll_output) until it returns `None`, then, if the transport is a
-/// WebSocket with room, [`poll_frame`](Session::poll_frame) until *it* returns `None`, then
-/// arrange for [`handle_timeout`](Session::handle_timeout) at [`poll_timeout`](Session::poll_timeout).
+/// WebSocket with room, [`poll_frame`](Session::poll_frame) until *it* returns `None`, both again until
+/// neither has anything (the last frame may be followed by a drain event or by the end), then arrange for [`handle_timeout`](Session::handle_timeout) at [`poll_timeout`](Session::poll_timeout).
 /// Draining may call back into [`send`](Session::send) and [`close`](Session::close) at any point.
 ///
 /// `now` must never go backwards. `examples/session.rs` shows a session driven by hand.

@@ -1,3 +1,10 @@
 //! Tests of the session: each rule by itself, then all of them against a model of the client and the network.
 
+mod buffer;
+mod close;
+mod events;
+mod heartbeat;
 mod model;
+mod polling;
+mod support;
+mod upgrade;

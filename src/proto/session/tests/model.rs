@@ -9,8 +9,9 @@
 //!
 //! The search is exhaustive: each scenario is bounded by how often the application sends and closes, how many
 //! things break and how many deadlines come early, and by nothing else: every state that can be reached within
-//! that is visited (a state is the session, the client and all that is under way, by a 64-bit hash). How many
-//! there are, and how many steps the longest shortest way to one has, each test says and checks.
+//! that is visited (a state is the session, the client and all that is under way, by a 64-bit hash). The eight
+//! scenarios have 335,000 states, up to 42 steps from the start, and take some 7 s of CPU in a debug build. Each test
+//! checks that it saw no fewer states than when it was written, lest a mistake here makes it see nothing.
 //!
 //! In every state: what either side gets is what the other sent, in order, without a gap; every request is
 //! answered once; a session ends only if something broke, was closed or timed out. When nothing can happen but
@@ -35,6 +36,9 @@ use crate::{Config, Data};
 
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Short, since a poll is answered every 50 ms meanwhile: four times instead of 200.
+const UPGRADE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A message is a number: each side counts its own from 1.
 type Message = u8;
@@ -135,6 +139,7 @@ fn start(habits: Habits, budget: Budget, mutation: Mutation) -> World {
     let config = Config {
         ping_interval: PING_INTERVAL,
         ping_timeout: PING_TIMEOUT,
+        upgrade_timeout: UPGRADE_TIMEOUT,
         ..Config::default()
     };
     let now = Instant::now();
@@ -198,7 +203,7 @@ fn nothing_is_lost_while_both_sides_send_during_the_upgrade() {
         client_sends: 4,
         ..Budget::default()
     };
-    holds(USUAL, budget, 1);
+    holds(USUAL, budget, 60_000);
 }
 
 #[test]
@@ -209,7 +214,7 @@ fn deadlines_that_come_early_lose_nothing() {
         early_times: 2,
         ..Budget::default()
     };
-    holds(USUAL, budget, 1);
+    holds(USUAL, budget, 50_000);
 }
 
 #[test]
@@ -220,13 +225,13 @@ fn a_failed_upgrade_leaves_polling_working() {
         websocket_breaks: 1,
         ..Budget::default()
     };
-    holds(RESUMING, budget, 1);
+    holds(RESUMING, budget, 50_000);
     let stalls = Budget {
         websocket_breaks: 0,
         websocket_stalls: 1,
         ..budget
     };
-    holds(RESUMING, stalls, 1);
+    holds(RESUMING, stalls, 35_000);
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn whatever_breaks_both_sides_learn_of_it() {
         websocket_breaks: 1,
         ..Budget::default()
     };
-    holds(USUAL, budget, 1);
+    holds(USUAL, budget, 25_000);
 }
 
 #[test]
@@ -250,7 +255,7 @@ fn a_close_from_either_side_at_any_moment_ends_both() {
         client_closes: 1,
         ..Budget::default()
     };
-    holds(USUAL, budget, 1);
+    holds(USUAL, budget, 25_000);
 }
 
 #[test]
@@ -261,7 +266,7 @@ fn a_client_that_swaps_while_it_posts_loses_nothing_unnoticed() {
         early_times: 1,
         ..Budget::default()
     };
-    holds(HASTY, budget, 1);
+    holds(HASTY, budget, 50_000);
 }
 
 #[test]
@@ -272,7 +277,7 @@ fn polling_alone_loses_nothing() {
         request_breaks: 1,
         ..Budget::default()
     };
-    holds(POLLING, budget, 1);
+    holds(POLLING, budget, 13_000);
 }
 
 /// One of everything. 5 million states and more: in a release build only (`cargo test --release model`).
@@ -288,7 +293,7 @@ fn one_of_everything_loses_nothing() {
         early_times: 1,
         ..Budget::default()
     };
-    holds(USUAL, budget, 1);
+    holds(USUAL, budget, 5_000_000);
 }
 
 /// Each mutation with the client and the budget with which it is caught, and as what.
@@ -320,21 +325,71 @@ fn a_broken_rule_is_caught() {
         ..sends
     };
     let table = [
-        (Mutation::AnswerOnePollByNoop, USUAL, sends, "x"),
-        (Mutation::ReadBesideThePost, HASTY, sends, "x"),
-        (Mutation::DropBufferAtUpgrade, USUAL, sends, "x"),
-        (Mutation::RepeatAtUpgrade, USUAL, sends, "x"),
-        (Mutation::IgnoreAbortedPoll, USUAL, polls_break, "x"),
-        (Mutation::EndWithTheProbe, RESUMING, websocket_breaks, "x"),
-        (Mutation::KeepTheProbe, RESUMING, stalls, "x"),
-        (Mutation::EndInSilence, USUAL, closes, "x"),
-        (Mutation::LeaveThePost, HASTY, slow, "x"),
-        (Mutation::LeaveThePollAtTheEnd, USUAL, closes, "x"),
+        (
+            Mutation::AnswerOnePollByNoop,
+            USUAL,
+            sends,
+            "the session ended and its poll was not answered",
+        ),
+        (
+            Mutation::ReadBesideThePost,
+            HASTY,
+            sends,
+            "the server got a message twice, out of order, or after a gap",
+        ),
+        (
+            Mutation::DropBufferAtUpgrade,
+            USUAL,
+            sends,
+            "the client got a message twice, out of order, or after a gap",
+        ),
+        (
+            Mutation::RepeatAtUpgrade,
+            USUAL,
+            sends,
+            "the client got a message twice, out of order, or after a gap",
+        ),
+        (
+            Mutation::IgnoreAbortedPoll,
+            USUAL,
+            polls_break,
+            "a poll was answered that does not wait (any more)",
+        ),
+        (
+            Mutation::EndWithTheProbe,
+            RESUMING,
+            websocket_breaks,
+            "the session ended for no reason",
+        ),
+        (
+            Mutation::KeepTheProbe,
+            RESUMING,
+            stalls,
+            "the session ended and its WebSocket was left open",
+        ),
+        (
+            Mutation::EndInSilence,
+            USUAL,
+            closes,
+            "the session ended and its WebSocket was left open",
+        ),
+        (
+            Mutation::LeaveThePost,
+            HASTY,
+            slow,
+            "the session ended for no reason",
+        ),
+        (
+            Mutation::LeaveThePollAtTheEnd,
+            USUAL,
+            closes,
+            "the session ended and its poll was not answered",
+        ),
     ];
     for (mutation, habits, budget, violation) in table {
         match explore(start(habits, budget, mutation)) {
-            Err(found) => println!("{mutation:?} {} {}", found.violation, found.way.len()),
-            Ok(explored) => println!("{mutation:?} was not caught in {explored:?}"),
+            Err(found) => assert_eq!(found.violation, violation, "{mutation:?}: {:?}", found.way),
+            Ok(explored) => panic!("{mutation:?} was not caught in {explored:?}"),
         }
     }
 }
