@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_cors::Cors;
+use actix_web::http::KeepAlive;
 use actix_web::middleware::Condition;
 use actix_web::{App, HttpServer};
 use clap::Parser;
@@ -198,6 +199,7 @@ async fn main() -> std::io::Result<()> {
     let workers = options.workers;
     let http = HttpServer::new(move || App::new().wrap(options.cors()).service(engineio::scope(&engine)))
         .h1_allow_half_closed(false)
+        .keep_alive(KeepAlive::Os)
         .client_disconnect_timeout(Duration::ZERO)
         .disable_signals()
         .workers(workers)

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::prelude::*;
 use actix_files::Files;
+use actix_web::http::KeepAlive;
 use actix_web::{App, HttpServer};
 use clap::Parser;
 use engineio::{Data, Event, Server, Socket};
@@ -185,6 +186,7 @@ async fn main() -> std::io::Result<()> {
             .service(Files::new("/", &page).index_file("index.html"))
     })
     .h1_allow_half_closed(false)
+    .keep_alive(KeepAlive::Os)
     .client_disconnect_timeout(Duration::ZERO)
     .disable_signals()
     .workers(2)

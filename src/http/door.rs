@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
@@ -10,9 +11,12 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::admission::{Accept, Reject, guarded};
 use super::linger::drain;
+use super::push::Begun;
+use super::serving::Step;
 use super::{headers, origin, polling, push, websocket};
+use crate::actor::transport::PendingPoll;
 use crate::actor::{Extensions, OpenError, Server, Socket};
-use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Revision, Sid, Transport};
+use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revision, Sid, Transport};
 use crate::{CloseReason, Config};
 
 pub(super) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -28,7 +32,7 @@ pub(super) struct Door {
 }
 
 /// A response that says why, instead of the one that was wanted.
-type Refused = Box<HttpResponse>;
+pub(super) type Refused = Box<HttpResponse>;
 
 impl Door {
     pub(super) fn new(server: Server) -> Self {
@@ -45,15 +49,8 @@ impl Door {
         self.server.config()
     }
 
-    /// Answers a request.
-    pub(super) async fn serve(&self, req: &HttpRequest, payload: Payload) -> HttpResponse {
-        match self.answer(req, payload).await {
-            Ok(response) => response,
-            Err(response) => *response,
-        }
-    }
-
-    async fn answer(&self, req: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refused> {
+    /// Reads a request, and begins to answer it.
+    pub(super) fn begin(self: &Rc<Self>, req: &HttpRequest, payload: Payload) -> Result<Step, Refused> {
         let config = self.config();
         let intent = proto::request::parse(headers::head(req), config.transports, config.allow_eio3)
             .map_err(|refusal| self.refuse(req, refusal))?;
@@ -65,50 +62,103 @@ impl Door {
                 jsonp,
             } => {
                 self.check_origin(req)?;
-                self.handshake(req, payload, transport, revision, base64, jsonp)
-                    .await
+                let (door, req) = (self.clone(), req.clone());
+                Ok(Step::Later(Box::pin(async move {
+                    let answer = door
+                        .handshake(&req, payload, transport, revision, base64, jsonp)
+                        .await;
+                    answer.unwrap_or_else(|refused| *refused)
+                })))
             }
             Intent::Session { sid, call } => {
-                let socket = self
-                    .server
-                    .client(&sid)
-                    .ok_or_else(|| self.refuse(req, Refusal::UnknownSid))?;
-                let call = call
-                    .and_then(|call| call.check_revision(socket.protocol()).map(|()| call))
-                    .map_err(|refusal| self.refuse(req, refusal))?;
-                self.call(req, payload, socket, call).await
+                let socket = self.server.client(&sid).ok_or(Refusal::UnknownSid);
+                let found = socket.and_then(|socket| {
+                    let call = call?;
+                    call.check_revision(socket.protocol())?;
+                    Ok((socket, call))
+                });
+                let (socket, call) = found.map_err(|refusal| self.refuse(req, refusal))?;
+                self.call(req, payload, socket, call)
             }
         }
     }
 
     /// Something for a session that exists.
-    async fn call(
-        &self,
+    fn call(
+        self: &Rc<Self>,
         req: &HttpRequest,
         payload: Payload,
         socket: Socket,
         call: Call,
-    ) -> Result<HttpResponse, Refused> {
+    ) -> Result<Step, Refused> {
         let refuse = |refusal| self.refuse(req, refusal);
-        let session = socket.clone();
-        let mut response = match call {
-            Call::Poll { jsonp, .. } => polling::poll(socket, jsonp.as_ref()).await.map_err(refuse)?,
-            Call::Push { jsonp, binary, .. } => push::push(req, payload, socket, jsonp.is_some(), binary)
-                .await
-                .map_err(|(refusal, rest)| Box::new(drain(*refuse(refusal), rest)))?,
+        match call {
+            Call::Poll { jsonp, .. } => {
+                polling::check_jsonp(&socket, jsonp.as_ref()).map_err(refuse)?;
+                Ok(Step::Poll(PendingPoll::new(socket), jsonp))
+            }
+            Call::Push { jsonp, binary, .. } => {
+                match push::begin(req, payload, socket, jsonp.is_some(), binary) {
+                    Begun::Complete(push) => Ok(Step::Push(push)),
+                    Begun::Incomplete(body) => {
+                        let (door, req) = (self.clone(), req.clone());
+                        Ok(Step::Later(Box::pin(async move {
+                            let (push, rest) = body.read().await;
+                            let socket = push.socket().clone();
+                            match push.await {
+                                Ok(()) => door.finish_for(&req, &socket, push::ok()),
+                                Err(refusal) => drain(*door.refuse(&req, refusal), rest),
+                            }
+                        })))
+                    }
+                }
+            }
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;
                 let mut response = websocket::upgrade(req, payload, socket).map_err(refuse)?;
                 // If it fails, polling goes on.
                 self.finish(req, &mut response, None).map_err(refuse)?;
-                return Ok(response);
+                Ok(Step::Done(response))
             }
-        };
-        self.finish(req, &mut response, None).map_err(|refusal| {
-            session.abandon(CloseReason::Panicked);
-            refuse(refusal)
-        })?;
-        Ok(response)
+        }
+    }
+
+    /// The answer to a poll.
+    pub(super) fn answer_poll(
+        &self,
+        req: &HttpRequest,
+        socket: &Socket,
+        jsonp: Option<&Jsonp>,
+        answer: Result<Reply, Refusal>,
+    ) -> HttpResponse {
+        match answer {
+            Ok(reply) => self.finish_for(req, socket, polling::answer(reply, jsonp)),
+            Err(refusal) => *self.refuse(req, refusal),
+        }
+    }
+
+    /// The answer to a POST whose body was there at once.
+    pub(super) fn answer_push(
+        &self,
+        req: &HttpRequest,
+        socket: &Socket,
+        answer: Result<(), Refusal>,
+    ) -> HttpResponse {
+        match answer {
+            Ok(()) => self.finish_for(req, socket, push::ok()),
+            Err(refusal) => *self.refuse(req, refusal),
+        }
+    }
+
+    /// Finishes an answer that a session has given: without it the session cannot go on.
+    fn finish_for(&self, req: &HttpRequest, socket: &Socket, mut response: HttpResponse) -> HttpResponse {
+        match self.finish(req, &mut response, None) {
+            Ok(()) => response,
+            Err(refusal) => {
+                socket.abandon(CloseReason::Panicked);
+                *self.refuse(req, refusal)
+            }
+        }
     }
 
     async fn handshake(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{KeepAlive, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::oneshot;
 
@@ -101,6 +101,8 @@ impl Listener {
                 }))
         })
         .h1_allow_half_closed(false)
+        // Clients send in bursts; a new connection for each would cost both sides more than an idle one.
+        .keep_alive(KeepAlive::Os)
         .client_disconnect_timeout(Duration::ZERO)
         .disable_signals();
         if let Some(workers) = workers {

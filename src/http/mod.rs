@@ -12,6 +12,7 @@ mod polling;
 mod push;
 mod refuse;
 mod scope;
+mod serving;
 mod websocket;
 
 pub use admission::{Accept, Reject};

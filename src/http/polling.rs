@@ -6,17 +6,15 @@ use bytes::Bytes;
 
 use super::jsonp;
 use crate::actor::Socket;
-use crate::actor::transport::PendingPoll;
 use crate::proto::{BadRequest, Jsonp, Refusal, Reply, Revision};
 
-/// Waits for packets and answers with them.
-pub(super) async fn poll(socket: Socket, jsonp: Option<&Jsonp>) -> Result<HttpResponse, Refusal> {
-    // A script cannot carry the binary form, which only a handshake without `j` and `b64` leads to.
-    if jsonp.is_some() && socket.protocol() == Revision::V3 && !asked_for_text(&socket) {
+/// Refuses a script for a session whose answers may be binary: only a handshake without `j` and `b64` leads
+/// to that.
+pub(super) fn check_jsonp(socket: &Socket, jsonp: Option<&Jsonp>) -> Result<(), Refusal> {
+    if jsonp.is_some() && socket.protocol() == Revision::V3 && !asked_for_text(socket) {
         return Err(BadRequest::TransportMismatch.into());
     }
-    let reply = PendingPoll::new(socket).await?;
-    Ok(answer(reply, jsonp))
+    Ok(())
 }
 
 fn asked_for_text(socket: &Socket) -> bool {

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
@@ -15,85 +15,116 @@ use crate::actor::Socket;
 use crate::actor::transport::PendingPush;
 use crate::proto::{PushBody, Refusal};
 
-/// Reads a payload and hands it to its socket. If it is refused, what is left of it is given back.
-pub(super) async fn push(
-    req: &HttpRequest,
-    payload: Payload,
+/// A POST, as far as it is known when its head has come.
+pub(super) enum Begun {
+    /// Its body came along, and is with its session.
+    Complete(PendingPush),
+    /// There is more to come, or too much.
+    Incomplete(Incomplete),
+}
+
+/// A POST whose body must be read first.
+pub(super) struct Incomplete {
+    body: Body,
     socket: Socket,
+    form: Form,
+    early: Option<Refusal>,
+}
+
+/// How the payload lies in the body.
+#[derive(Clone, Copy)]
+struct Form {
     jsonp: bool,
     binary: bool,
-) -> Result<HttpResponse, (Refusal, Payload)> {
+}
+
+/// Takes what there is of a payload, and hands it to its socket if that is all of it: most bodies are there
+/// with their head, and then one message says it all.
+pub(super) fn begin(req: &HttpRequest, payload: Payload, socket: Socket, jsonp: bool, binary: bool) -> Begun {
     let limit = socket.server().config().max_http_buffer_size;
+    let form = Form {
+        jsonp,
+        binary: binary && !jsonp,
+    };
     let mut body = Body {
         payload,
         limit,
         first: Bytes::new(),
         more: BytesMut::new(),
     };
-    let decode = |bytes: Bytes| PushBody {
-        bytes: if jsonp {
-            jsonp::form_payload(&bytes).unwrap_or_default()
-        } else {
-            bytes
-        },
-        binary: binary && !jsonp,
-    };
     let announced = headers::text(req.headers(), &header::CONTENT_LENGTH)
         .and_then(|length| length.parse().ok())
         .unwrap_or(0u64);
-    let binary = binary && !jsonp;
-    // Most bodies are there with their head: then one message says it all.
-    let early = match announced > limit as u64 {
-        true => Some(Err(Refusal::PayloadTooLarge)),
-        false => poll_fn(|cx| Poll::Ready(ready(body.poll(cx)))).await,
-    };
-    let pending = match early {
-        Some(Ok(bytes)) => PendingPush::new(socket, binary, Some(decode(bytes))),
-        Some(Err(refusal)) => {
-            let mut pending = PendingPush::new(socket, binary, None);
-            pending.complete(Err(refusal));
-            pending
-        }
-        None => {
-            let mut pending = PendingPush::new(socket, binary, None);
-            let mut begun = false;
-            let answer = poll_fn(|cx| {
-                // Refused, or out of time: the rest of the body is of no use.
-                if let Poll::Ready(answer) = Pin::new(&mut pending).poll(cx) {
-                    return Poll::Ready(Some(answer));
-                }
-                let complete = body.poll(cx);
-                if !begun && !body.is_empty() {
-                    begun = true;
-                    pending.begun();
-                }
-                complete.map(|body| {
-                    pending.complete(body.map(decode));
-                    None
-                })
-            })
-            .await;
-            if let Some(answer) = answer {
-                return answer.map(|()| ok()).map_err(|refusal| (refusal, body.payload));
+    let early = if announced > limit as u64 {
+        Some(Refusal::PayloadTooLarge)
+    } else {
+        // Whoever waits for the rest polls with a waker of its own.
+        match body.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(bytes)) => {
+                let push = PendingPush::new(socket, form.binary, Some(form.payload(bytes)));
+                return Begun::Complete(push);
             }
-            pending
+            Poll::Ready(Err(refusal)) => Some(refusal),
+            Poll::Pending => None,
         }
     };
-    pending
-        .await
-        .map(|()| ok())
-        .map_err(|refusal| (refusal, body.payload))
+    Begun::Incomplete(Incomplete {
+        body,
+        socket,
+        form,
+        early,
+    })
 }
 
-fn ready<T>(poll: Poll<T>) -> Option<T> {
-    match poll {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
+impl Form {
+    fn payload(self, body: Bytes) -> PushBody {
+        let bytes = if self.jsonp {
+            jsonp::form_payload(&body).unwrap_or_default()
+        } else {
+            body
+        };
+        PushBody {
+            bytes,
+            binary: self.binary,
+        }
+    }
+}
+
+impl Incomplete {
+    /// Announces the POST, then reads its body to its end or its session's refusal. The answer is to be
+    /// awaited of the push; what is left of the body comes along.
+    pub(super) async fn read(self) -> (PendingPush, Payload) {
+        let Incomplete {
+            mut body,
+            socket,
+            form,
+            early,
+        } = self;
+        let mut push = PendingPush::new(socket, form.binary, None);
+        if let Some(refusal) = early {
+            push.complete(Err(refusal));
+            return (push, body.payload);
+        }
+        let mut begun = false;
+        poll_fn(|cx| {
+            // Refused, or out of time: the rest of the body is of no use.
+            if push.poll_answer(cx) {
+                return Poll::Ready(());
+            }
+            let complete = body.poll(cx);
+            if !begun && !body.is_empty() {
+                begun = true;
+                push.begun();
+            }
+            complete.map(|body| push.complete(body.map(|bytes| form.payload(bytes))))
+        })
+        .await;
+        (push, body.payload)
     }
 }
 
 /// `text/html`, lest some browsers offer a download (engine.io's experience).
-fn ok() -> HttpResponse {
+pub(super) fn ok() -> HttpResponse {
     let mut response = HttpResponse::Ok().body(Bytes::from_static(b"ok"));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));

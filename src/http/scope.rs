@@ -14,9 +14,10 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::admission::{Accept, Reject};
-use super::door::{Door, LocalBoxFuture};
+use super::door::Door;
 use super::headers::is_foreign_upgrade;
 use super::linger::close_after;
+use super::serving::{Serving, ServingService};
 use crate::actor::Server;
 use crate::proto::{BadRequest, Refusal};
 
@@ -93,7 +94,7 @@ impl Scope {
 
     /// For people who route by themselves: the same, to be called from a handler of theirs.
     pub fn into_endpoint(self) -> Endpoint {
-        Endpoint(Rc::new(self))
+        Endpoint(self.mount())
     }
 
     /// What upgrade requests are answered with that nobody takes.
@@ -102,14 +103,31 @@ impl Scope {
         self
     }
 
-    async fn serve(&self, req: &HttpRequest, payload: Payload) -> HttpResponse {
-        if is_foreign_upgrade(req.headers()) {
-            let refusal = Refusal::from(BadRequest::TransportHandshake);
-            let mut response = *self.door.refuse(req, refusal);
-            *response.status_mut() = self.unhandled;
-            return close_after(response, self.door.config().destroy_upgrade_timeout);
+    fn mount(self) -> Mounted {
+        Mounted {
+            door: Rc::new(self.door),
+            unhandled: self.unhandled,
         }
-        self.door.serve(req, payload).await
+    }
+}
+
+/// A scope that is set up.
+#[derive(Clone)]
+struct Mounted {
+    door: Rc<Door>,
+    unhandled: StatusCode,
+}
+
+impl Mounted {
+    fn serve(&self, req: HttpRequest, payload: Payload) -> Serving {
+        if !is_foreign_upgrade(req.headers()) {
+            return Serving::new(self.door.clone(), req, payload);
+        }
+        let refusal = Refusal::from(BadRequest::TransportHandshake);
+        let mut response = *self.door.refuse(&req, refusal);
+        *response.status_mut() = self.unhandled;
+        let response = close_after(response, self.door.config().destroy_upgrade_timeout);
+        Serving::done(self.door.clone(), req, response)
     }
 }
 
@@ -120,7 +138,7 @@ impl HttpServiceFactory for Scope {
             let ours = fn_guard(|ctx| !is_foreign_upgrade(ctx.head().headers()));
             vec![Box::new(ours) as Box<dyn Guard>]
         });
-        config.register_service(path, guards, ScopeFactory(Rc::new(self)), None);
+        config.register_service(path, guards, ScopeFactory(self.mount()), None);
     }
 }
 
@@ -133,13 +151,19 @@ impl std::fmt::Debug for Scope {
 }
 
 /// A server's requests without a route. Made by [`Scope::into_endpoint`].
-#[derive(Debug, Clone)]
-pub struct Endpoint(Rc<Scope>);
+#[derive(Clone)]
+pub struct Endpoint(Mounted);
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").finish_non_exhaustive()
+    }
+}
 
 impl Endpoint {
     /// Answers a request of any kind. The path is not looked at.
     pub async fn handle_request(&self, req: &HttpRequest, payload: actix_web::web::Payload) -> HttpResponse {
-        self.0.serve(req, payload.into_inner()).await
+        self.0.serve(req.clone(), payload.into_inner()).await
     }
 }
 
@@ -157,7 +181,10 @@ pub async fn handle_request(
     req: &HttpRequest,
     payload: actix_web::web::Payload,
 ) -> HttpResponse {
-    scope(server).serve(req, payload.into_inner()).await
+    scope(server)
+        .mount()
+        .serve(req.clone(), payload.into_inner())
+        .await
 }
 
 /// Answers an upgrade request for `server`, with no hooks. In actix an upgrade is a request like any other, so
@@ -170,7 +197,7 @@ pub async fn handle_upgrade(
     handle_request(server, req, payload).await
 }
 
-struct ScopeFactory(Rc<Scope>);
+struct ScopeFactory(Mounted);
 
 impl ServiceFactory<ServiceRequest> for ScopeFactory {
     type Response = ServiceResponse;
@@ -185,23 +212,19 @@ impl ServiceFactory<ServiceRequest> for ScopeFactory {
     }
 }
 
-struct ScopeService(Rc<Scope>);
+struct ScopeService(Mounted);
 
 impl Service<ServiceRequest> for ScopeService {
     type Response = ServiceResponse;
     type Error = Error;
-    type Future = LocalBoxFuture<Result<ServiceResponse, Error>>;
+    type Future = ServingService;
 
     fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let scope = self.0.clone();
-        Box::pin(async move {
-            let (req, payload) = req.into_parts();
-            let response = scope.serve(&req, payload).await;
-            Ok(ServiceResponse::new(req, response))
-        })
+        let (req, payload) = req.into_parts();
+        ServingService(self.0.serve(req, payload))
     }
 }

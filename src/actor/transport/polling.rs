@@ -32,6 +32,11 @@ impl PendingPoll {
             answered: false,
         }
     }
+
+    /// Whom it asks.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
 }
 
 impl Future for PendingPoll {
@@ -59,6 +64,8 @@ pub(crate) struct PendingPush {
     socket: Socket,
     id: PushId,
     answer: oneshot::Receiver<Result<(), Refusal>>,
+    /// An answer that came before the body was complete.
+    early: Option<Result<(), Refusal>>,
     complete: bool,
 }
 
@@ -78,8 +85,26 @@ impl PendingPush {
             socket,
             id,
             answer,
+            early: None,
             complete,
         }
+    }
+
+    /// Whom it is for.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Whether the socket has answered already.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.early.is_none()
+            && let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx)
+        {
+            self.complete = true;
+            // A socket that is gone without a word has no session any more.
+            self.early = Some(answer.unwrap_or(Err(Refusal::UnknownSid)));
+        }
+        self.early.is_some()
     }
 
     /// The first bytes of the body have come.
@@ -100,9 +125,10 @@ impl Future for PendingPush {
     type Output = Result<(), Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
-        self.complete = true;
-        Poll::Ready(answer.unwrap_or(Err(Refusal::UnknownSid)))
+        match self.poll_answer(cx) {
+            true => Poll::Ready(self.early.take().unwrap_or(Err(Refusal::UnknownSid))),
+            false => Poll::Pending,
+        }
     }
 }
 
