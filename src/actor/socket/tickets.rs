@@ -63,7 +63,8 @@ impl Tickets {
         let queue = &mut *self.0.borrow_mut();
         queue.flushed = queue.flushed.max(number);
         let flushed = queue.flushed;
-        while let Some((_, asker)) = queue.waiting.pop_front_if(|(number, _)| *number <= flushed) {
+        let done = queue.waiting.partition_point(|(number, _)| *number <= flushed);
+        for (_, asker) in queue.waiting.drain(..done) {
             let _ = asker.send(Ok(()));
         }
     }
