@@ -19,6 +19,8 @@
 //! otherwise waiting for deadlines leads there.
 
 mod client;
+mod network;
+mod requests;
 mod search;
 mod server;
 mod world;

@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use super::client::Ready;
+use super::network::{Get, Stage};
 use super::server::End;
-use super::world::{Get, Stage, World};
+use super::world::World;
 use super::{Action, Violation};
 
 /// Waiting longer than this leads nowhere: every deadline, one after the other, is shorter.

@@ -2,72 +2,18 @@
 //! is kept; different connections progress in any order, and each of them can break at any time.
 
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use super::client::{Client, Effect, Ready};
+use super::network::{Get, Post, Stage, WebSocket};
 use super::server::{End, Server};
 use super::{Action, Budget, Violation};
 use crate::proto::{
-    Close, CloseReason, Output, Packet, PacketType, PollId, Probe, ProbeId, ProbeStep, PushId, Refusal,
-    Transport,
+    Close, CloseReason, Output, PacketType, PollId, Probe, ProbeId, ProbeStep, PushId, Transport,
 };
 
 /// The id of the client's one upgrade attempt.
 const PROBE: ProbeId = ProbeId(1);
-
-/// A GET and where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Get {
-    None,
-    Sent(PollId),
-    Parked(PollId),
-    Answered(Vec<Packet>),
-    Refused,
-    /// Broken; the client knows, the server does not yet.
-    ServerUnaware(PollId),
-    /// Broken; the server knows, the client does not yet.
-    ClientUnaware,
-}
-
-/// A POST.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Post {
-    id: PushId,
-    packets: Vec<Packet>,
-    pub(super) stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
-    Sent,
-    /// The server has seen its head.
-    Announced,
-    /// ... and a part of its body.
-    Begun,
-    /// ... and all of it.
-    Complete,
-    Answered,
-    Refused,
-    /// Broken; the client knows, the server does not yet.
-    ServerUnaware,
-    /// Broken; the server knows, the client does not yet.
-    ClientUnaware,
-}
-
-/// The WebSocket.
-#[derive(Debug, Clone)]
-pub(super) struct WebSocket {
-    pub(super) connecting: bool,
-    /// From the client to the server; `None` is the end.
-    pub(super) up: VecDeque<Option<Packet>>,
-    /// From the server to the client.
-    pub(super) down: VecDeque<Option<Packet>>,
-    pub(super) server: End,
-    pub(super) client_open: bool,
-    /// Packets are swallowed; only its end gets through.
-    stalls: bool,
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct World {
@@ -81,8 +27,8 @@ pub(super) struct World {
     pub(super) budget: Budget,
     /// Whether something has happened after which a session may end.
     pub(super) excuse: bool,
-    polls: u32,
-    pushes: u32,
+    pub(super) polls: u32,
+    pub(super) pushes: u32,
 }
 
 impl World {
@@ -175,94 +121,6 @@ impl World {
             self.client.ping_timeout(fx);
         }
         Ok(())
-    }
-
-    fn get_moves(&mut self, fx: &mut Vec<Effect>) -> Result<(), Violation> {
-        match std::mem::replace(&mut self.get, Get::None) {
-            Get::Sent(poll) => {
-                self.get = match self.server.session.handle_poll(self.now, poll) {
-                    Ok(()) => Get::Parked(poll),
-                    Err(_) => Get::Refused,
-                };
-            }
-            Get::Answered(packets) => self.client.poll_answered(self.now, packets, fx)?,
-            Get::Refused | Get::ClientUnaware => self.client.request_failed(fx),
-            Get::ServerUnaware(poll) => self.server.poll_gone(poll),
-            Get::None | Get::Parked(_) => {}
-        }
-        Ok(())
-    }
-
-    fn get_breaks(&mut self, server_first: bool, fx: &mut Vec<Effect>) {
-        self.excuse = true;
-        let get = std::mem::replace(&mut self.get, Get::None);
-        match get {
-            Get::Parked(poll) if server_first => {
-                self.get = Get::ClientUnaware;
-                self.server.poll_gone(poll);
-            }
-            Get::Parked(poll) => {
-                self.get = Get::ServerUnaware(poll);
-                self.client.request_failed(fx);
-            }
-            _ => self.client.request_failed(fx),
-        }
-    }
-
-    fn post_moves(&mut self, index: usize, fx: &mut Vec<Effect>) {
-        let Post { id, packets, stage } = self.posts[index].clone();
-        let session = &mut self.server.session;
-        let next = match stage {
-            Stage::Sent => match session.handle_push(self.now, id, false) {
-                Ok(()) => {
-                    self.client.post_announced(fx);
-                    Stage::Announced
-                }
-                Err(_) => Stage::Refused,
-            },
-            Stage::Announced => {
-                session.handle_push_begun(id);
-                Stage::Begun
-            }
-            Stage::Begun => {
-                self.server.payload(self.now, id, &packets);
-                Stage::Complete
-            }
-            Stage::ServerUnaware => {
-                // Removed by the answer that nobody waits for.
-                session.handle_push_failed(id, Refusal::UnknownSid);
-                return;
-            }
-            Stage::Complete => return,
-            Stage::Answered | Stage::Refused | Stage::ClientUnaware => {
-                self.posts.remove(index);
-                match stage {
-                    Stage::Answered => self.client.post_answered(fx),
-                    _ => self.client.request_failed(fx),
-                }
-                return;
-            }
-        };
-        self.posts[index].stage = next;
-    }
-
-    fn post_breaks(&mut self, index: usize, server_first: bool, fx: &mut Vec<Effect>) {
-        self.excuse = true;
-        match self.posts[index].stage {
-            Stage::Announced | Stage::Begun if server_first => {
-                let id = self.posts[index].id;
-                self.posts[index].stage = Stage::ClientUnaware;
-                self.server.session.handle_push_failed(id, Refusal::UnknownSid);
-            }
-            Stage::Announced | Stage::Begun => {
-                self.posts[index].stage = Stage::ServerUnaware;
-                self.client.request_failed(fx);
-            }
-            _ => {
-                self.posts.remove(index);
-                self.client.request_failed(fx);
-            }
-        }
     }
 
     fn websocket_opens(&mut self, fx: &mut Vec<Effect>) {
@@ -466,53 +324,5 @@ impl World {
             && server.sent == self.client.received
             && server.received == self.client.sent
             && server.reserved == 0
-    }
-}
-
-impl WebSocket {
-    /// Whether the session knows of it.
-    pub(super) fn is_known(&self) -> bool {
-        matches!(self.server, End::Session | End::Probing(Probe::Probing))
-    }
-
-    pub(super) fn close_server(&mut self) {
-        if self.server != End::Closed {
-            self.server = End::Closed;
-            self.down.push_back(None);
-            self.up.clear();
-        }
-    }
-
-    fn close_client(&mut self) {
-        if self.client_open {
-            self.client_open = false;
-            self.up.push_back(None);
-            self.down.clear();
-        }
-    }
-}
-
-impl Hash for World {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.now, &self.server, &self.client, self.budget, self.excuse).hash(state);
-        match &self.get {
-            Get::Sent(poll) | Get::Parked(poll) | Get::ServerUnaware(poll) => poll.hash(state),
-            Get::Answered(packets) => super::hash_packets(packets, state),
-            Get::None | Get::Refused | Get::ClientUnaware => {}
-        }
-        std::mem::discriminant(&self.get).hash(state);
-        self.posts.len().hash(state);
-        for post in &self.posts {
-            (post.id, post.stage).hash(state);
-            super::hash_packets(&post.packets, state);
-        }
-        if let Some(websocket) = &self.websocket {
-            (websocket.connecting, websocket.client_open, websocket.stalls).hash(state);
-            (std::mem::discriminant(&websocket.server), websocket.up.len()).hash(state);
-            for packet in websocket.up.iter().chain(&websocket.down) {
-                packet.is_some().hash(state);
-                packet.iter().for_each(|packet| super::hash_packet(packet, state));
-            }
-        }
     }
 }
