@@ -42,7 +42,7 @@ async fn a_socket_from_its_factory_to_its_end() {
     assert_eq!(socket.request().query("room").as_deref(), Some("7"));
     assert_eq!(socket.request().transport(), Transport::Polling);
     assert!(socket.remote_address().unwrap().ip().is_loopback());
-    assert_eq!(socket.server().clients(), [socket.clone()]);
+    assert_eq!(socket.server().clients(), std::slice::from_ref(&socket));
     assert_eq!(socket.buffered_bytes(), 0);
 
     let mut ws = client.websocket().await;
