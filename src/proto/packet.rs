@@ -237,11 +237,9 @@ fn decode_base64(encoded: &[u8]) -> Result<Vec<u8>, base64::DecodeError> {
         if !encoded.contains(&b'\n') {
             return Err(error);
         }
-        let joined: Vec<u8> = encoded
-            .iter()
-            .copied()
-            .filter(|byte| !b"\r\n".contains(byte))
-            .collect();
+        // Room for all at once: growing would take twice as much at its peak.
+        let mut joined = Vec::with_capacity(encoded.len());
+        joined.extend(encoded.iter().filter(|byte| !b"\r\n".contains(byte)));
         BASE64.decode(joined)
     })
 }
