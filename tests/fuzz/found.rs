@@ -4,7 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engineio::Config;
-use engineio::proto::{CloseReason, Event, Events, Output, PollId, Revision, Session, Sid, Transport};
+
+use crate::memory;
+use bytes::Bytes;
+use engineio::proto::{
+    CloseReason, Event, Events, Output, PollId, Revision, Session, Sid, Transport, payload,
+};
 
 /// A poll that takes the close packet and nothing else was told as a flush of no packets, and a drain.
 #[test]
@@ -26,4 +31,15 @@ fn a_close_packet_alone_is_no_flush() {
     let end = session.poll_output();
     assert!(matches!(end, Some(Output::Event(Event::Close(_)))), "{end:?}");
     assert_eq!(session.poll_output(), None);
+}
+
+/// Base64 with line breaks took three times the body while it was read.
+#[test]
+fn base64_with_line_breaks_takes_less_than_twice_its_size() {
+    let line = [[b'A'; 76].as_slice(), b"\n"].concat();
+    let body = Bytes::from([b"b".as_slice(), &line.repeat(1000)].concat());
+    let len = body.len() as isize;
+    let (packets, most) = memory::peak(|| payload::decode(body, Revision::V4, false).count());
+    assert_eq!(packets, 1);
+    assert!(most < 2 * len, "{most} bytes for {len}");
 }
