@@ -9,7 +9,7 @@ fn file(target: &str) -> PathBuf {
         .join(format!("{target}.txt"))
 }
 
-/// The inputs of a target; `None` for a line that cannot be read is a mistake in the file and panics.
+/// The inputs of a target. A line that cannot be read is a mistake in the file.
 pub fn load(target: &str) -> Vec<Vec<u8>> {
     let text = std::fs::read_to_string(file(target)).expect("the target has a corpus");
     text.lines()
@@ -27,25 +27,24 @@ pub fn export(target: &str, folder: &Path) {
     }
 }
 
-/// Appends the files of a folder (libFuzzer's minimised corpus) to a target's inputs, short ones only.
-pub fn import(target: &str, folder: &Path) {
-    let mut known = load(target);
-    let mut lines = String::new();
-    let mut files: Vec<_> = std::fs::read_dir(folder.join(target))
-        .expect("the folder can be read")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files.sort();
-    for path in files {
-        let input = std::fs::read(path).expect("the file can be read");
-        if input.len() <= 300 && !known.contains(&input) {
-            lines += &escape(&input);
-            lines.push('\n');
-            known.push(input);
-        }
+/// Appends the files of a folder (libFuzzer's corpus) to a target's inputs: those of up to 300 bytes that do something
+/// which no shorter one does, by what `is_new` says of each.
+pub fn import(target: &str, folder: &Path, mut is_new: impl FnMut(&[u8]) -> bool) {
+    for input in load(target) {
+        is_new(&input);
     }
-    let text = std::fs::read_to_string(file(target)).expect("the target has a corpus");
-    std::fs::write(file(target), text + &lines).expect("the corpus can be written");
+    let mut inputs: Vec<_> = std::fs::read_dir(folder.join(target))
+        .expect("the folder can be read")
+        .map(|entry| std::fs::read(entry.expect("an entry").path()).expect("the file can be read"))
+        .filter(|input| input.len() <= 300)
+        .collect();
+    inputs.sort_by_key(|input| (input.len(), input.clone()));
+    let mut text = std::fs::read_to_string(file(target)).expect("the target has a corpus");
+    for input in inputs.iter().filter(|input| is_new(input)) {
+        text += &escape(input);
+        text.push('\n');
+    }
+    std::fs::write(file(target), text).expect("the corpus can be written");
 }
 
 /// As in a byte string; never empty, and no remark.

@@ -31,7 +31,13 @@ pub fn run(name: &'static str, target: Target) {
         return corpus::export(name, &folder);
     }
     if let Some(folder) = path("ENGINEIO_FUZZ_IMPORT") {
-        return corpus::import(name, &folder);
+        let mut known = HashSet::new();
+        return corpus::import(name, &folder, |input| {
+            let mut seen = Seen::default();
+            target(input, &mut seen);
+            seen.features()
+                .fold(false, |new, feature| known.insert(feature) | new)
+        });
     }
     if let Some(file) = path("ENGINEIO_FUZZ_INPUT") {
         let input = std::fs::read(file).expect("the input can be read");
