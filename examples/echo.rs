@@ -13,7 +13,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_cors::Cors;
 use actix_web::http::KeepAlive;
-use actix_web::middleware::Condition;
 use actix_web::{App, HttpServer};
 use clap::Parser;
 use engineio::{
@@ -90,19 +89,16 @@ impl Options {
         };
         config
     }
+}
 
-    fn cors(&self) -> Condition<Cors> {
-        let origin = self.cors_origin.clone();
-        let cors = Cors::default()
-            .allowed_methods(["GET", "POST"])
-            .allow_any_header()
-            .supports_credentials()
-            .block_on_origin_mismatch(false);
-        Condition::new(
-            origin.is_some(),
-            cors.allowed_origin(origin.as_deref().unwrap_or("http://localhost")),
-        )
-    }
+/// Lets the pages of one origin in, with credentials. Other origins are for engineio to refuse.
+fn cors(origin: &str) -> Cors {
+    Cors::default()
+        .allowed_origin(origin)
+        .allowed_methods(["GET", "POST"])
+        .allow_any_header()
+        .supports_credentials()
+        .block_on_origin_mismatch(false)
 }
 
 /// What a message asks for.
@@ -182,6 +178,20 @@ impl Handler<Event> for EchoActor {
     }
 }
 
+/// An HTTP server with an `App`, set as Engine.IO wants it.
+macro_rules! serve {
+    ($listener:expr, $workers:expr, $app:expr, $engine:expr) => {
+        HttpServer::new(move || $app.service(engineio::scope(&$engine)))
+            .h1_allow_half_closed(false)
+            .keep_alive(KeepAlive::Os)
+            .client_disconnect_timeout(Duration::ZERO)
+            .disable_signals()
+            .workers($workers)
+            .listen($listener)?
+            .run()
+    };
+}
+
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
     env_logger::init();
@@ -195,16 +205,12 @@ async fn main() -> std::io::Result<()> {
 
     let listener = TcpListener::bind((&*options.host, options.port))?;
     let address = listener.local_addr()?;
-    let engine = server.clone();
-    let workers = options.workers;
-    let http = HttpServer::new(move || App::new().wrap(options.cors()).service(engineio::scope(&engine)))
-        .h1_allow_half_closed(false)
-        .keep_alive(KeepAlive::Os)
-        .client_disconnect_timeout(Duration::ZERO)
-        .disable_signals()
-        .workers(workers)
-        .listen(listener)?
-        .run();
+    let (engine, workers) = (server.clone(), options.workers);
+    // Two types of App, so that nobody pays for middleware that is not there.
+    let http = match options.cors_origin {
+        Some(origin) => serve!(listener, workers, App::new().wrap(cors(&origin)), engine),
+        None => serve!(listener, workers, App::new(), engine),
+    };
     let serving = engineio::run_until_signal(&server, http)?;
     println!("listening on http://{address}");
     std::io::stdout().flush()?;

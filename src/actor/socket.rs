@@ -4,7 +4,6 @@
 mod mailbox;
 mod tickets;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,6 @@ use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
     Session, Sid, Transport, cost,
 };
-use crate::ws::Message;
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
@@ -41,8 +39,8 @@ pub struct SocketActor {
     link: Option<Arc<Link>>,
     /// The WebSocket that wants to become it.
     probe: Option<(ProbeId, Arc<Link>)>,
-    /// What was taken from the link; kept for its memory.
-    inbound: VecDeque<Message>,
+    /// There is something to be seen at the link.
+    signalled: bool,
     tickets: Tickets,
     timer: Option<(Instant, SpawnHandle)>,
     /// Set when the session has ended: when to stop waiting for the WebSocket.
@@ -98,7 +96,7 @@ impl Server {
             push: None,
             link: link.clone(),
             probe: None,
-            inbound: VecDeque::new(),
+            signalled: true,
             tickets: Tickets::default(),
             timer: None,
             linger: None,
@@ -257,6 +255,9 @@ impl SocketActor {
 
     /// Moves frames to the WebSocket as long as it has room. Returns whether any moved.
     fn pump(&mut self) -> bool {
+        if self.session.buffered_bytes() == 0 {
+            return false;
+        }
         let Some(link) = &self.link else { return false };
         let (session, tickets, mut released) = (&mut self.session, &mut self.tickets, 0);
         let (mut last, waiting) = (None, tickets.are_waiting());
@@ -278,22 +279,20 @@ impl SocketActor {
 
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     fn read(&mut self, now: Instant) -> bool {
-        let Some(link) = self.link.clone() else {
-            return false;
-        };
-        if !self.session.is_reading() {
+        // A look costs a lock, and there is nothing to be seen that was not signalled.
+        if !self.signalled || !self.session.is_reading() {
             return false;
         }
-        let mut inbound = std::mem::take(&mut self.inbound);
-        let glance = link.take_inbound(&mut inbound);
+        self.signalled = false;
+        let Some(link) = &self.link else { return false };
+        let (mut inbound, glance) = link.take_inbound();
         let any = !inbound.is_empty();
         for message in inbound.drain(..) {
             self.session
                 .handle_frame(now, decode(message, self.session.revision()));
             self.perform_all(now);
         }
-        inbound.shrink_to(32);
-        self.inbound = inbound;
+        Link::give_back(inbound);
         // What lay in the queue of a lost WebSocket is gone, not flushed.
         if glance.drained && glance.lost.is_none() {
             self.tickets.all_sent_are_flushed();

@@ -46,12 +46,9 @@ pub(super) fn head(req: &HttpRequest) -> Head<'_> {
     let upgrade = req.version() <= Version::HTTP_11
         && req.headers().get_all(header::UPGRADE).next().is_some()
         && websocket_handshake(req.headers()).is_requested();
-    let binary_body = text(req.headers(), &header::CONTENT_TYPE).is_some_and(|value| {
-        value
-            .trim_start()
-            .to_ascii_lowercase()
-            .starts_with("application/octet-stream")
-    });
+    let binary_body = text(req.headers(), &header::CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/octet-stream"));
     Head {
         method,
         query: req.query_string(),

@@ -228,9 +228,7 @@ impl Connection {
     /// The peer is told the code (and no reason, as by `ws`, which clients may compare), unless we have closed before.
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
-        let close = self
-            .is_open()
-            .then(|| CloseFrame::encode(error.close_code(), ""));
+        let close = self.is_open().then(|| CloseFrame::encode(error.close_code(), ""));
         self.end(close, None);
         error
     }

@@ -56,6 +56,7 @@ impl Handler<AwaitFlush> for SocketActor {
         // It may have been handed to the WebSocket before anybody waited.
         if let Some(link) = &self.link {
             link.notify_drained();
+            self.signalled = true;
         }
         self.with_session(ctx, |_, _| ());
     }
@@ -209,6 +210,7 @@ impl Handler<Upgrade> for SocketActor {
             {
                 actor.probe = None;
                 link.adopt();
+                actor.signalled = true;
                 actor.link = Some(link);
             }
         });
@@ -228,6 +230,7 @@ impl Handler<LinkSignal> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, _: LinkSignal, ctx: &mut Self::Context) {
+        self.signalled = true;
         self.with_session(ctx, |_, _| ());
     }
 }

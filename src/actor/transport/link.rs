@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::pool::{self, Pool};
 use crate::actor::handle::Socket;
 use crate::actor::messages::LinkSignal;
 use crate::proto::{Close, CloseReason, Frame};
@@ -15,6 +16,11 @@ const HIGH_WATER: usize = 64 * 1024;
 
 /// What a queued item costs beyond its bytes.
 const ITEM_OVERHEAD: usize = 64;
+
+thread_local! {
+    static INBOUND: Pool<Message> = const { Pool::new(Vec::new()) };
+    static OUTBOUND: Pool<Outbound> = const { Pool::new(Vec::new()) };
+}
 
 /// Both queues.
 #[derive(Debug)]
@@ -78,14 +84,25 @@ impl Link {
 
     // The WebSocket's side.
 
+    /// An empty queue for [`push_inbound`](Self::push_inbound).
+    pub(super) fn batch() -> VecDeque<Message> {
+        pool::take(&INBOUND)
+    }
+
     /// Puts messages in for the socket, and signals it.
-    pub(super) fn push_inbound(&self, messages: &mut Vec<Message>) {
+    pub(super) fn push_inbound(&self, mut batch: VecDeque<Message>) {
+        if batch.is_empty() {
+            return pool::give(&INBOUND, batch);
+        }
         let mut queues = self.lock();
-        for message in messages.drain(..) {
-            queues.inbound_bytes += size(&message);
-            queues.inbound.push_back(message);
+        queues.inbound_bytes += batch.iter().map(size).sum::<usize>();
+        if queues.inbound.is_empty() {
+            std::mem::swap(&mut queues.inbound, &mut batch);
+        } else {
+            queues.inbound.append(&mut batch);
         }
         self.signal(queues);
+        pool::give(&INBOUND, batch);
     }
 
     /// Whether more should be read from the WebSocket now. If not, `waker` is woken when it should.
@@ -112,7 +129,7 @@ impl Link {
         queues.outbound_bytes -= taken;
         queues.keep_waker(waker);
         if queues.outbound.is_empty() {
-            queues.outbound.shrink_to(16);
+            pool::give(&OUTBOUND, std::mem::take(&mut queues.outbound));
             if std::mem::take(&mut queues.wants_drained) {
                 self.signal(queues);
             }
@@ -150,19 +167,24 @@ impl Link {
         self.lock().glance()
     }
 
-    /// Takes all that the WebSocket has brought, in exchange for an empty queue. A loss that is seen besides
-    /// comes behind it.
-    pub(in crate::actor) fn take_inbound(&self, inbound: &mut VecDeque<Message>) -> Glance {
+    /// Takes all that the WebSocket has brought; [`give_back`](Self::give_back) the queue. A loss that is seen
+    /// besides comes behind it.
+    pub(in crate::actor) fn take_inbound(&self) -> (VecDeque<Message>, Glance) {
         let mut queues = self.lock();
         let blocked = std::mem::take(&mut queues.inbound_bytes) >= HIGH_WATER;
-        std::mem::swap(&mut queues.inbound, inbound);
+        let inbound = std::mem::take(&mut queues.inbound);
         let waker = if blocked { queues.waker.take() } else { None };
         let glance = queues.glance();
         drop(queues);
         if let Some(waker) = waker {
             waker.wake();
         }
-        glance
+        (inbound, glance)
+    }
+
+    /// The memory of a queue that was taken.
+    pub(in crate::actor) fn give_back(inbound: VecDeque<Message>) {
+        pool::give(&INBOUND, inbound);
     }
 
     /// Puts items in as long as there is room and `next` has some; a signal comes when it is empty again, if
@@ -176,6 +198,9 @@ impl Link {
         if queues.lost.is_some() {
             // Nobody will send it; the session hears of the loss by the signal.
             return false;
+        }
+        if queues.outbound.capacity() == 0 {
+            queues.outbound = pool::take(&OUTBOUND);
         }
         let before = queues.outbound.len();
         let full = loop {

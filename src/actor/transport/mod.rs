@@ -3,6 +3,7 @@
 
 mod link;
 mod polling;
+mod pool;
 mod websocket;
 
 pub(crate) use link::{Link, Offer, Outbound};

@@ -2,6 +2,7 @@
 //! frames into bytes. While it is an upgrade that is not through yet it speaks to the socket by `Probe`,
 //! `Upgrade` and `ProbeLost` only. It has no task of its own: whoever owns the connection polls it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -35,7 +36,6 @@ pub(crate) struct WebSocketTransport {
     sleep: Option<Pin<Box<Sleep>>>,
     /// Until when a peer that broke the protocol is listened to.
     linger: Option<Instant>,
-    batch: Vec<Message>,
     ended: bool,
 }
 
@@ -82,7 +82,6 @@ impl WebSocketTransport {
             role,
             sleep: None,
             linger: None,
-            batch: Vec::new(),
             ended: false,
         }
     }
@@ -95,9 +94,10 @@ impl WebSocketTransport {
     /// Bytes came in.
     pub(crate) fn receive(&mut self, bytes: Bytes) {
         self.connection.receive(bytes);
+        let mut batch = Link::batch();
         let end = loop {
             match self.connection.poll_message() {
-                Ok(Some(message)) => self.handle_message(message),
+                Ok(Some(message)) => self.handle_message(message, &mut batch),
                 Ok(None) if self.connection.is_closed() => {
                     break Some(Close::new(CloseReason::TransportClose));
                 }
@@ -109,12 +109,7 @@ impl WebSocketTransport {
                 }
             }
         };
-        if !self.batch.is_empty() {
-            self.link.push_inbound(&mut self.batch);
-            if self.batch.capacity() > 64 {
-                self.batch = Vec::new();
-            }
-        }
+        self.link.push_inbound(batch);
         if let Some(close) = end {
             self.lost(close);
         }
@@ -153,7 +148,7 @@ impl WebSocketTransport {
         Poll::Pending
     }
 
-    fn handle_message(&mut self, message: Message) {
+    fn handle_message(&mut self, message: Message, batch: &mut VecDeque<Message>) {
         let Role::Probing {
             id,
             probe,
@@ -161,7 +156,7 @@ impl WebSocketTransport {
             deadline,
         } = &mut self.role
         else {
-            self.batch.push(message);
+            batch.push_back(message);
             return;
         };
         let id = *id;
