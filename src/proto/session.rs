@@ -354,7 +354,7 @@ impl Session {
             sent,
         });
         // Messages are refused before they come here; this bounds what a client makes us say.
-        if self.buffered > self.config.max_buffered_bytes + self.config.max_http_buffer_size + 4096 {
+        if self.buffered - self.taken > self.config.max_http_buffer_size + 4096 {
             self.end(CloseReason::BufferFull);
         }
     }
