@@ -8,7 +8,8 @@ use engineio::Config;
 use crate::memory;
 use bytes::Bytes;
 use engineio::proto::{
-    CloseReason, Event, Events, Output, PollId, Revision, Session, Sid, Transport, payload,
+    CloseReason, Event, Events, Output, Packet, PacketType, PollId, ReadyState, Revision, Session, Sid,
+    Transport, payload,
 };
 
 /// A poll that takes the close packet and nothing else was told as a flush of no packets, and a drain.
@@ -42,4 +43,29 @@ fn base64_with_line_breaks_takes_less_than_twice_its_size() {
     let (packets, most) = memory::peak(|| payload::decode(body, Revision::V4, false).count());
     assert_eq!(packets, 1);
     assert!(most < 2 * len, "{most} bytes for {len}");
+}
+
+/// A flood of pings and one message too much: the message was taken, and dropped with the session at once.
+#[test]
+fn a_message_that_was_taken_does_not_end_a_flooded_session() {
+    let now = Instant::now();
+    let mut config = Config::default();
+    config.max_buffered_bytes = 20_000;
+    config.max_http_buffer_size = 500;
+    let mut session = Session::new(Arc::new(config), Revision::V3, false, Events::empty(), now);
+    let sid = Sid::parse("lv_VI97HAXpY6yYWAAAC").expect("a valid id");
+    session.open(now, Transport::WebSocket, &sid);
+    // As many pongs as may wait.
+    while session.buffered_bytes() < 4400 {
+        session.handle_frame(now, Ok(Packet::new(PacketType::Ping)));
+    }
+    for number in 1..=20 {
+        assert_eq!(session.send(vec![0; 900].into(), false), Ok(number));
+    }
+    assert_eq!(session.ready_state(), ReadyState::Open);
+    // The client's own flood does end it, however empty the application's share is.
+    for _ in 0..10 {
+        session.handle_frame(now, Ok(Packet::new(PacketType::Ping)));
+    }
+    assert_eq!(session.ready_state(), ReadyState::Closed);
 }
