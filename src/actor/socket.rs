@@ -4,6 +4,7 @@
 mod mailbox;
 mod tickets;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,14 +18,19 @@ use super::handle::{OpenError, Server, Socket};
 use super::handler::Listeners;
 use super::handshake::Handshake;
 use super::messages::{CloseSession, Heartbeat, Send};
-use super::transport::{Link, Outbound, PendingPoll, decode};
+use super::transport::{Glance, Link, Outbound, PendingPoll, decode};
 use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
     Session, Sid, Transport, cost,
 };
+use crate::ws::Message;
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How many messages are handled before the other sockets of the thread have their turn. A peer whose WebSocket
+/// is on another thread can bring more than a slow handler gets through, for ever.
+const TURN: usize = 1024;
 
 /// The process of one client. It lives on the thread that took the handshake.
 #[derive(Debug)]
@@ -41,6 +47,12 @@ pub struct SocketActor {
     probe: Option<(ProbeId, Arc<Link>)>,
     /// There is something to be seen at the link.
     signalled: bool,
+    /// What was taken from the link and not handled in the last turn.
+    inbound: VecDeque<Message>,
+    /// How many more messages may be handled in this turn.
+    turn: usize,
+    /// The next turn is on its way.
+    resting: bool,
     tickets: Tickets,
     timer: Option<(Instant, SpawnHandle)>,
     /// Set when the session has ended: when to stop waiting for the WebSocket.
@@ -97,6 +109,9 @@ impl Server {
             link: link.clone(),
             probe: None,
             signalled: true,
+            inbound: VecDeque::new(),
+            turn: TURN,
+            resting: false,
             tickets: Tickets::default(),
             timer: None,
             linger: None,
@@ -150,12 +165,31 @@ impl SocketActor {
             if !self.read(now) && !sent {
                 break;
             }
+            if self.turn == 0 {
+                self.perform_all(now);
+                self.rest(ctx);
+                break;
+            }
         }
         self.socket.publish(&self.session);
         match self.linger {
             None => self.arm(now, ctx),
             Some(deadline) => self.finish(now, deadline, ctx),
         }
+    }
+
+    /// Goes on when the others of this thread have had their turn, its IO included. A message to itself would not
+    /// do: a mailbox is emptied in one go.
+    fn rest(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.resting, true) {
+            return;
+        }
+        let next = actix_rt::task::yield_now().into_actor(self);
+        ctx.spawn(next.map(|(), actor, ctx| {
+            actor.resting = false;
+            actor.turn = TURN;
+            actor.with_session(ctx, |_, _| ());
+        }));
     }
 
     fn perform_all(&mut self, now: Instant) {
@@ -280,17 +314,30 @@ impl SocketActor {
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     fn read(&mut self, now: Instant) -> bool {
         // A look costs a lock, and there is nothing to be seen that was not signalled.
-        if !self.signalled || !self.session.is_reading() {
+        let more = self.signalled || !self.inbound.is_empty();
+        if !more || self.turn == 0 || !self.session.is_reading() {
             return false;
         }
-        self.signalled = false;
-        let Some(link) = &self.link else { return false };
-        let (mut inbound, glance) = link.take_inbound();
+        let mut inbound = std::mem::take(&mut self.inbound);
+        let mut glance = Glance::default();
+        if inbound.is_empty() {
+            self.signalled = false;
+            let Some(link) = &self.link else { return false };
+            (inbound, glance) = link.take_inbound();
+        }
         let any = !inbound.is_empty();
-        for message in inbound.drain(..) {
+        let count = inbound.len().min(self.turn);
+        self.turn -= count;
+        for message in inbound.drain(..count) {
             self.session
                 .handle_frame(now, decode(message, self.session.revision()));
             self.perform_all(now);
+        }
+        if !inbound.is_empty() {
+            self.inbound = inbound;
+            // What else was seen comes behind it: look again then.
+            self.signalled = true;
+            return true;
         }
         Link::give_back(inbound);
         // What lay in the queue of a lost WebSocket is gone, not flushed.

@@ -6,6 +6,7 @@ mod polling;
 mod pool;
 mod websocket;
 
+pub(super) use link::Glance;
 pub(crate) use link::{Link, Offer, Outbound};
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use websocket::WebSocketTransport;
