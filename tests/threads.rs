@@ -5,9 +5,11 @@
 mod support;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -362,6 +364,61 @@ fn close_does_not_wait_beyond_its_deadline() {
         "{took:?}"
     );
     ends(&told, 2);
+}
+
+/// One client whose WebSocket is on another thread than its session can bring more than a slow handler gets
+/// through. The others on the session's thread must have their turns.
+#[test]
+fn a_flood_from_another_thread_starves_nobody() {
+    let (tell, threads) = channel();
+    let handled = Arc::new(AtomicUsize::new(0));
+    let count = handled.clone();
+    let running = start(2, move || {
+        Server::builder()
+            .config(patient())
+            .on_connection(move |_, _| {
+                let _ = tell.send(std::thread::current().id());
+            })
+            .on_message(move |socket, data| {
+                if data.as_text() != Some("x") {
+                    let _ = socket.try_send(data);
+                    return;
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_micros(20) {}
+            })
+            .start()
+    });
+    let address = running.address;
+    let home = || threads.recv_timeout(PATIENCE).expect("a connection");
+    // Connections go to the threads in turn.
+    let mut flooder = Polling::open(address);
+    let flooded = home();
+    let mut neighbour = loop {
+        let websocket = WebSocket::open(address);
+        if home() == flooded {
+            break websocket;
+        }
+    };
+    let mut websocket = WebSocket::upgrade(&mut flooder);
+    websocket.echo("swapped");
+    let mut stream = websocket.http.stream.try_clone().expect("a clone");
+    let flood = std::thread::spawn(move || {
+        let chunk = frame(1, b"4x").repeat(5_000);
+        while stream.write_all(&chunk).is_ok() {}
+    });
+    let (mut worst, mut echoes) = (Duration::ZERO, 0);
+    while handled.load(Ordering::Relaxed) < 50_000 {
+        let start = Instant::now();
+        neighbour.echo("still here");
+        worst = worst.max(start.elapsed());
+        echoes += 1;
+    }
+    println!("{echoes} echoes during the flood, the slowest took {worst:?}");
+    assert!(worst < PATIENCE / 4, "{worst:?}");
+    websocket.http.stream.shutdown(Shutdown::Both).expect("shutdown");
+    flood.join().expect("the flood");
 }
 
 const CHILD: &str = "ENGINEIO_TEST_CHILD";
