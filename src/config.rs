@@ -65,9 +65,9 @@ pub struct Config {
     /// [`SendError::Full`](crate::SendError::Full), and a send that nobody awaits ends the session.
     /// Default 16 MB (16,000,000).
     pub max_buffered_bytes: usize,
-    /// Names of the handshake's headers that `Socket::request()` keeps for the session's life, in lower
-    /// case. The factory sees all of them. Default: none.
-    pub keep_headers: Vec<String>,
+    /// Which of the handshake's headers `Socket::request()` keeps for the session's life; the factory sees
+    /// all of them. Default: none, since a browser's alone are a kilobyte.
+    pub keep_headers: KeepHeaders,
     /// A message that travels along with the handshake's answer. Default: none.
     pub initial_packet: Option<crate::Data>,
 }
@@ -162,6 +162,19 @@ pub enum Origins {
     List(Vec<String>),
 }
 
+/// Which headers of a handshake are kept for the session's life.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum KeepHeaders {
+    /// None of them.
+    #[default]
+    None,
+    /// Those with these names, which are compared without regard to case.
+    Only(Vec<String>),
+    /// All, as engine.io does.
+    All,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -181,7 +194,7 @@ impl Default for Config {
             allow_eio3: true,
             origins: Origins::SameHost,
             max_buffered_bytes: 16_000_000,
-            keep_headers: Vec::new(),
+            keep_headers: KeepHeaders::None,
             initial_packet: None,
         }
     }
@@ -196,6 +209,7 @@ impl Config {
             ping_timeout: Duration::from_millis(60_000),
             max_http_buffer_size: 100_000_000,
             origins: Origins::Any,
+            keep_headers: KeepHeaders::All,
             ..Config::default()
         }
     }
@@ -210,6 +224,7 @@ impl Config {
             cookie: None,
             allow_eio3: false,
             origins: Origins::Any,
+            keep_headers: KeepHeaders::All,
             ..Config::default()
         }
     }

@@ -11,7 +11,7 @@ mod actor;
 #[cfg(feature = "server")]
 mod http;
 
-pub use config::{Compression, Config, Cookie, Origins, SameSite, WsEngine};
+pub use config::{Compression, Config, Cookie, KeepHeaders, Origins, SameSite, WsEngine};
 pub use data::Data;
 pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid, Transport, Transports};
 

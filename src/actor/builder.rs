@@ -11,9 +11,10 @@ use actix::prelude::*;
 use super::handle::{Server, ServerShared, Socket};
 use super::handler::{Application, Event, Factory, Handling, SocketHandler};
 use super::handshake::Handshake;
+use super::hooks::Hooks;
 use super::registry::Registry;
 use super::server::ServerActor;
-use crate::proto::{self, Close, Events, Packet, Transport};
+use crate::proto::{Close, Events, Packet, Transport};
 use crate::{Config, Data};
 
 /// The application made no id for a session; the text says why, for the log. The handshake is refused with
@@ -36,24 +37,6 @@ pub struct ServerBuilder {
     factory: Option<Box<Factory>>,
     hooks: Hooks,
     generate_id: Option<IdGenerator>,
-}
-
-type Hook<F> = Option<Box<F>>;
-
-/// The closures for all sessions.
-#[derive(Default)]
-pub(super) struct Hooks {
-    pub(super) connection: Hook<dyn Fn(&Socket, &Handshake) + std::marker::Send + Sync>,
-    message: Hook<dyn Fn(&Socket, Data) + std::marker::Send + Sync>,
-    close: Hook<dyn Fn(&Socket, Close) + std::marker::Send + Sync>,
-    error: Hook<dyn Fn(&Socket, Close) + std::marker::Send + Sync>,
-    flush: Hook<dyn Fn(&Socket, &[Packet]) + std::marker::Send + Sync>,
-    drain: Hook<dyn Fn(&Socket) + std::marker::Send + Sync>,
-    packet: Hook<dyn Fn(&Socket, &Packet) + std::marker::Send + Sync>,
-    packet_create: Hook<dyn Fn(&Socket, &Packet) + std::marker::Send + Sync>,
-    heartbeat: Hook<dyn Fn(&Socket) + std::marker::Send + Sync>,
-    upgrading: Hook<dyn Fn(&Socket, Transport) + std::marker::Send + Sync>,
-    upgrade: Hook<dyn Fn(&Socket, Transport) + std::marker::Send + Sync>,
 }
 
 impl ServerBuilder {
@@ -243,53 +226,5 @@ impl std::fmt::Debug for ServerBuilder {
         f.debug_struct("ServerBuilder")
             .field("config", &self.config)
             .finish_non_exhaustive()
-    }
-}
-
-impl Hooks {
-    fn is_empty(&self) -> bool {
-        self.connection.is_none() && self.interest().is_empty()
-    }
-
-    pub(super) fn interest(&self) -> Events {
-        let set = [
-            (self.message.is_some(), Events::MESSAGE),
-            (self.close.is_some(), Events::CLOSE),
-            (self.error.is_some(), Events::ERROR),
-            (self.flush.is_some(), Events::FLUSH),
-            (self.drain.is_some(), Events::DRAIN),
-            (self.packet.is_some(), Events::PACKET),
-            (self.packet_create.is_some(), Events::PACKET_CREATE),
-            (self.heartbeat.is_some(), Events::HEARTBEAT),
-            (self.upgrading.is_some(), Events::UPGRADING),
-            (self.upgrade.is_some(), Events::UPGRADE),
-        ];
-        set.into_iter()
-            .filter(|(wanted, _)| *wanted)
-            .map(|(_, event)| event)
-            .collect()
-    }
-
-    pub(super) fn tell(&self, socket: &Socket, event: &proto::Event) {
-        /// Calls a hook that is set.
-        macro_rules! call {
-            ($hook:ident $(, $argument:expr)*) => {
-                if let Some(hook) = &self.$hook {
-                    hook(socket $(, $argument)*);
-                }
-            };
-        }
-        match event {
-            proto::Event::Message(data) => call!(message, data.clone()),
-            proto::Event::Close(close) => call!(close, *close),
-            proto::Event::Error(close) => call!(error, *close),
-            proto::Event::Flush(packets) => call!(flush, packets),
-            proto::Event::Drain => call!(drain),
-            proto::Event::Packet(packet) => call!(packet, packet),
-            proto::Event::PacketCreate(packet) => call!(packet_create, packet),
-            proto::Event::Heartbeat => call!(heartbeat),
-            proto::Event::Upgrading(transport) => call!(upgrading, *transport),
-            proto::Event::Upgrade(transport) => call!(upgrade, *transport),
-        }
     }
 }

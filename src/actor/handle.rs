@@ -22,7 +22,7 @@ use crate::{Config, Data};
 /// ```no_run
 /// # #[actix_web::main] async fn main() {
 /// let server = engineio::Server::builder()
-///     .on_message(|socket, data| drop(socket.try_send(data)))
+///     .on_message(|socket, data| { let _ = socket.try_send(data); })
 ///     .start();
 /// assert_eq!(server.clients_count(), 0);
 /// # }

@@ -202,7 +202,7 @@ fn kind(event: &proto::Event) -> Events {
 /// The application as the server holds it: who is asked at each connection, and closures for all of them.
 pub(super) struct Application {
     pub(super) factory: Option<Box<Factory>>,
-    pub(super) hooks: Option<Arc<super::builder::Hooks>>,
+    pub(super) hooks: Option<Arc<super::hooks::Hooks>>,
 }
 
 pub(super) type Factory = dyn Fn(&Socket, &Handshake) -> Handling + Send + Sync;
@@ -219,7 +219,7 @@ pub(super) struct Panicked;
 
 /// Everybody who listens to one session.
 pub(super) struct Listeners {
-    hooks: Option<Arc<super::builder::Hooks>>,
+    hooks: Option<Arc<super::hooks::Hooks>>,
     handling: Option<Handling>,
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::KeepHeaders;
 use crate::proto::{Revision, Transport};
 
 /// The request that began a session.
@@ -81,13 +82,18 @@ impl Handshake {
         &self.extensions
     }
 
-    /// A copy with these headers only.
-    pub(crate) fn keep(&self, names: &[String]) -> Handshake {
+    /// A copy with the headers that are to be kept.
+    pub(crate) fn keep(&self, keep: &KeepHeaders) -> Handshake {
         let mut kept = self.clone();
-        kept.headers
-            .0
-            .retain(|(name, _)| names.iter().any(|keep| keep.eq_ignore_ascii_case(name)));
-        kept.headers.0.shrink_to_fit();
+        match keep {
+            KeepHeaders::All => {}
+            KeepHeaders::None => kept.headers = Headers::default(),
+            KeepHeaders::Only(names) => {
+                let is_wanted = |name: &str| names.iter().any(|keep| keep.eq_ignore_ascii_case(name));
+                kept.headers.0.retain(|(name, _)| is_wanted(name));
+                kept.headers.0.shrink_to_fit();
+            }
+        }
         kept
     }
 }

@@ -7,6 +7,7 @@ mod guard;
 mod handle;
 mod handler;
 mod handshake;
+mod hooks;
 pub(crate) mod messages;
 mod registry;
 mod server;

@@ -20,15 +20,17 @@ use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revisi
 use crate::{CloseReason, Config};
 
 pub(super) type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+type AllowRequest = Box<dyn Fn(&HttpRequest) -> LocalBoxFuture<Result<Accept, Reject>>>;
+type RefusalHook = Box<dyn Fn(&HttpRequest, &Refusal)>;
 type HeaderHook = Box<dyn Fn(&mut HeaderMap, &HttpRequest)>;
 
 /// A server and the hooks that see actix's requests.
 pub(super) struct Door {
     server: Server,
-    pub(super) allow_request: Option<Box<dyn Fn(&HttpRequest) -> LocalBoxFuture<Result<Accept, Reject>>>>,
+    pub(super) allow_request: Option<AllowRequest>,
     pub(super) initial_headers: Option<HeaderHook>,
     pub(super) headers: Option<HeaderHook>,
-    pub(super) connection_error: Option<Box<dyn Fn(&HttpRequest, &Refusal)>>,
+    pub(super) connection_error: Option<RefusalHook>,
 }
 
 /// A response that says why, instead of the one that was wanted.

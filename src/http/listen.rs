@@ -30,7 +30,7 @@ type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 /// ```no_run
 /// # #[actix_web::main] async fn main() -> std::io::Result<()> {
 /// let server = engineio::Server::builder()
-///     .on_message(|socket, data| drop(socket.try_send(data)))
+///     .on_message(|socket, data| { let _ = socket.try_send(data); })
 ///     .start();
 /// engineio::listen(&server, ("127.0.0.1", 3000))?.run().await
 /// # }

@@ -28,7 +28,7 @@ use crate::proto::{BadRequest, Refusal};
 /// use actix_web::{App, HttpServer};
 ///
 /// let server = engineio::Server::builder()
-///     .on_message(|socket, data| drop(socket.try_send(data)))
+///     .on_message(|socket, data| { let _ = socket.try_send(data); })
 ///     .start();
 /// HttpServer::new(move || App::new().service(engineio::scope(&server)))
 ///     .h1_allow_half_closed(false) // else a client that leaves a poll is not seen

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use engineio::{Cookie, Data, SameSite};
+use engineio::{Cookie, Data, KeepHeaders, SameSite};
 
 use crate::common::{Frame, Polling, Response, WebSocket, echo, open_packet, serve, upgrade};
 
@@ -117,17 +117,19 @@ async fn without_initial_packet_the_handshake_is_alone() {
 async fn keep_headers() {
     let seen = Arc::new(Mutex::new(0));
     let sink = seen.clone();
-    let server = echo(|config| config.keep_headers = vec!["x-keep".to_owned(), "accept-language".to_owned()])
-        .on_connection(move |_, handshake| {
-            assert_eq!(handshake.header("X-Keep"), Some("1"));
-            assert_eq!(
-                handshake.header("x-drop"),
-                Some("2"),
-                "the factory sees all of them"
-            );
-            *sink.lock().unwrap() += 1;
-        })
-        .start();
+    let server = echo(|config| {
+        config.keep_headers = KeepHeaders::Only(vec!["x-keep".to_owned(), "accept-language".to_owned()])
+    })
+    .on_connection(move |_, handshake| {
+        assert_eq!(handshake.header("X-Keep"), Some("1"));
+        assert_eq!(
+            handshake.header("x-drop"),
+            Some("2"),
+            "the factory sees all of them"
+        );
+        *sink.lock().unwrap() += 1;
+    })
+    .start();
     let host = serve(&server);
     let headers = [
         ("X-Keep", "1"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engineio::{Compression, Config, Cookie, Origins, SameSite, Transports, WsEngine};
+use engineio::{Compression, Config, Cookie, KeepHeaders, Origins, SameSite, Transports, WsEngine};
 
 /// What is the same in all three columns.
 fn common(config: &Config) {
@@ -43,7 +43,7 @@ fn default_is_the_first_column() {
     assert_eq!(config.cookie, Some(cookie_io()));
     assert!(config.allow_eio3);
     assert_eq!(config.origins, Origins::SameHost);
-    assert!(config.keep_headers.is_empty());
+    assert_eq!(config.keep_headers, KeepHeaders::None);
 }
 
 #[test]
@@ -55,6 +55,7 @@ fn engine_io_3() {
     assert_eq!(config.per_message_deflate, Some(threshold_1024()));
     assert_eq!(config.cookie, Some(cookie_io()));
     assert!(config.allow_eio3, "it speaks nothing else");
+    assert_eq!(config.keep_headers, KeepHeaders::All);
     assert_eq!(config.origins, Origins::Any, "it checks none");
 }
 
@@ -68,6 +69,7 @@ fn engine_io_6() {
     assert_eq!(config.cookie, None);
     assert!(!config.allow_eio3);
     assert_eq!(config.origins, Origins::Any, "it checks none");
+    assert_eq!(config.keep_headers, KeepHeaders::All);
 }
 
 #[actix_web::test]

@@ -213,7 +213,10 @@ impl Settings {
         set(&mut config.allow_eio3, self.allow_eio3);
         set(&mut config.destroy_upgrade, self.destroy_upgrade);
         set(&mut config.path, self.path.clone());
-        set(&mut config.keep_headers, self.keep_headers.clone());
+        set(
+            &mut config.keep_headers,
+            self.keep_headers.clone().map(engineio::KeepHeaders::Only),
+        );
         set(
             &mut config.cookie,
             self.cookie.as_ref().map(CookieOptions::cookie),
