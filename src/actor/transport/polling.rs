@@ -53,6 +53,7 @@ impl Future for PendingPoll {
 impl Drop for PendingPoll {
     fn drop(&mut self) {
         if !self.answered {
+            log::debug!(target: "engineio::polling", "{:?}: the client of a poll left", self.socket.id());
             self.socket.addr().do_send(messages::PollAborted(self.id));
         }
     }
@@ -135,6 +136,7 @@ impl Future for PendingPush {
 impl Drop for PendingPush {
     fn drop(&mut self) {
         if !self.complete {
+            log::debug!(target: "engineio::polling", "{:?}: the client of a POST left", self.socket.id());
             // The client left in the middle: nobody reads the refusal, the session reads what it means.
             let body = Err(Refusal::UnknownSid);
             self.socket

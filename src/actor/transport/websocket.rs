@@ -103,6 +103,7 @@ impl WebSocketTransport {
                 }
                 Ok(None) => break None,
                 Err(error) => {
+                    log::debug!(target: "engineio::ws", "{:?}: {error}", self.link.socket().id());
                     // Reading on for a moment keeps the close frame from being lost to a reset.
                     self.linger = Some(Instant::now() + LINGER);
                     break Some(broken(error));
@@ -176,6 +177,7 @@ impl WebSocketTransport {
             // Nothing asynchronous lies between reading `5` and the swap: what the client does next, on
             // whatever connection, comes behind this message.
             ProbeStep::Upgrade => {
+                log::debug!(target: "engineio::ws", "{:?}: upgraded", self.link.socket().id());
                 socket.do_send(messages::Upgrade {
                     id,
                     offer: Offer::new(&self.link),
@@ -188,6 +190,7 @@ impl WebSocketTransport {
 
     /// Gives up on an upgrade: this WebSocket is closed, the session goes on.
     fn fail(&mut self, reason: &'static str) {
+        log::debug!(target: "engineio::ws", "{:?}: {reason}", self.link.socket().id());
         self.connection
             .close(Instant::now(), CloseCode::PROTOCOL_ERROR, reason);
         self.lost(Close::because(CloseReason::TransportError, reason));
