@@ -7,6 +7,8 @@ use crate::proto::Transports;
 
 /// Everything about a server that is a number or a switch.
 ///
+/// A server takes durations of more than a hundred years for a hundred years.
+///
 /// `Config::default()` is what this library recommends; [`Config::engine_io_3`] and
 /// [`Config::engine_io_6`] are those versions' own settings.
 ///
@@ -200,7 +202,25 @@ impl Default for Config {
     }
 }
 
+/// Longer waits than this mean the same, and adding them to the time must not overflow.
+#[cfg(feature = "server")]
+const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 impl Config {
+    /// The same with durations of at most a hundred years.
+    #[cfg(feature = "server")]
+    pub(crate) fn bounded(mut self) -> Self {
+        for duration in [
+            &mut self.ping_timeout,
+            &mut self.ping_interval,
+            &mut self.upgrade_timeout,
+            &mut self.destroy_upgrade_timeout,
+        ] {
+            *duration = (*duration).min(MAX_DURATION);
+        }
+        self
+    }
+
     /// The settings that engine.io 3 documents, for people who move from it. Two things are not copied
     /// blindly: `max_http_buffer_size` is its documented 10E7, which let a client fill the memory
     /// (CVE-2020-36048), so think before you keep it; and Origins are not checked, as there.

@@ -208,13 +208,14 @@ impl ServerBuilder {
         let server = Server::new(Arc::new(ServerShared {
             addr: context.address(),
             registry: Registry::default(),
-            config: Arc::new(self.config),
+            config: Arc::new(self.config.bounded()),
             application: Application {
                 factory: self.factory,
                 hooks,
             },
             generate_id: self.generate_id,
             living: AtomicUsize::new(0),
+            clients: AtomicUsize::new(0),
         }));
         context.run(ServerActor::new(server.clone()));
         server

@@ -9,6 +9,7 @@ pub(super) struct Place {
     server: Server,
     socket: Socket,
     registered: bool,
+    counted: bool,
 }
 
 impl Place {
@@ -19,11 +20,21 @@ impl Place {
             server,
             socket,
             registered: true,
+            counted: false,
         }
+    }
+
+    /// The socket is in the registry: it counts as a client.
+    pub(super) fn count(&mut self) {
+        self.counted = true;
+        self.server.count_client();
     }
 
     /// The session is over: its id is free, though its last bytes may still be leaving.
     pub(super) fn unregister(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            self.server.uncount_client();
+        }
         if std::mem::take(&mut self.registered) {
             self.server.addr().do_send(Unregister(self.socket.clone()));
         }

@@ -44,10 +44,6 @@ impl Registry {
         self.0.get(sid).map(|socket| socket.clone())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(crate) fn sockets(&self) -> Vec<Socket> {
         self.0.iter().map(|entry| entry.value().clone()).collect()
     }

@@ -89,8 +89,9 @@ impl Server {
         let context = Context::<SocketActor>::new();
         let kept = handshake.keep(&self.config().keep_headers);
         let socket = Socket::new(sid, context.address(), self.clone(), kept);
-        let place = Place::new(socket.clone());
+        let mut place = Place::new(socket.clone());
         self.register(socket.clone()).await?;
+        place.count();
         let listeners = self
             .application()
             .connect(&socket, &handshake)
@@ -238,6 +239,9 @@ impl SocketActor {
             _ => None,
         };
         self.socket.publish(&self.session);
+        if end.is_some() {
+            self.place.unregister();
+        }
         let told = self.listeners.tell(&self.socket, event);
         self.obey(now);
         if told.is_err() {
@@ -250,7 +254,6 @@ impl SocketActor {
                 "{:?} closed: {} {}", self.socket.id(), close.reason, close.description
             );
             self.linger = Some(now + LINGER);
-            self.place.unregister();
         }
     }
 

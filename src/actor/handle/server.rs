@@ -1,0 +1,164 @@
+//! The handle to a server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::Addr;
+
+use super::Socket;
+use crate::actor::builder::{IdGenerator, ServerBuilder};
+use crate::actor::handler::Application;
+use crate::actor::messages::{Register, Shutdown, ShutdownNow};
+use crate::actor::registry::{RegisterError, Registry};
+use crate::actor::server::ServerActor;
+use crate::proto::Sid;
+use crate::{Config, Data};
+
+/// A server: the sessions of one application, whatever ports and scopes they come through.
+///
+/// ```no_run
+/// # #[actix_web::main] async fn main() {
+/// let server = engineio::Server::builder()
+///     .on_message(|socket, data| { let _ = socket.try_send(data); })
+///     .start();
+/// assert_eq!(server.clients_count(), 0);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Server(Arc<ServerShared>);
+
+pub(in crate::actor) struct ServerShared {
+    pub(in crate::actor) addr: Addr<ServerActor>,
+    pub(in crate::actor) registry: Registry,
+    pub(in crate::actor) config: Arc<Config>,
+    pub(in crate::actor) application: Application,
+    pub(in crate::actor) generate_id: Option<IdGenerator>,
+    /// How many socket actors there are.
+    pub(in crate::actor) living: AtomicUsize,
+    /// How many sessions there are that have not ended.
+    pub(in crate::actor) clients: AtomicUsize,
+}
+
+/// Why a session was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// Its id is taken.
+    Duplicate,
+    /// The server shuts down, or is gone.
+    Closing,
+    /// The application panicked.
+    Panicked,
+}
+
+impl Server {
+    /// A server to be set up.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    pub(in crate::actor) fn new(shared: Arc<ServerShared>) -> Self {
+        Server(shared)
+    }
+
+    /// The options.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The sessions that are alive at this moment, in no order.
+    pub fn clients(&self) -> Vec<Socket> {
+        let mut sockets = self.0.registry.sockets();
+        sockets.retain(Socket::is_alive);
+        sockets
+    }
+
+    /// How many sessions are alive at this moment. One whose end is being told does not count any more.
+    pub fn clients_count(&self) -> usize {
+        self.0.clients.load(Ordering::Relaxed)
+    }
+
+    /// The session with this id, if it is alive.
+    pub fn client(&self, id: &Sid) -> Option<Socket> {
+        self.0.registry.get(id).filter(Socket::is_alive)
+    }
+
+    /// Sends a message to every session. Sessions whose write buffer is full do not get it.
+    pub fn broadcast(&self, data: impl Into<Data>) {
+        let data = data.into();
+        for socket in self.clients() {
+            let _ = socket.try_send(data.clone());
+        }
+    }
+
+    /// Takes no new sessions from here on (503), and ends all that there are in good order: parked polls are
+    /// answered, WebSockets closed with 1001, what is buffered leaves first. Resolves when the last one is
+    /// gone; what is left after `deadline` is cut off. The only orderly way down: call it before the HTTP
+    /// server stops.
+    pub async fn close(&self, deadline: Duration) {
+        let shutdown = self.0.addr.send(Shutdown);
+        if actix_rt::time::timeout(deadline, shutdown).await.is_err() {
+            self.0.addr.do_send(ShutdownNow);
+            // Cutting off waits for nobody; this only lets the sockets' actors run.
+            let _ = actix_rt::time::timeout(Duration::from_millis(100), self.0.addr.send(Shutdown)).await;
+        }
+    }
+
+    /// The server's own process.
+    pub fn addr(&self) -> &Addr<ServerActor> {
+        &self.0.addr
+    }
+
+    pub(in crate::actor) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(in crate::actor) fn application(&self) -> &Application {
+        &self.0.application
+    }
+
+    pub(crate) fn shared_config(&self) -> Arc<Config> {
+        self.0.config.clone()
+    }
+
+    pub(crate) fn id_generator(&self) -> Option<&IdGenerator> {
+        self.0.generate_id.as_ref()
+    }
+
+    pub(in crate::actor) async fn register(&self, socket: Socket) -> Result<(), OpenError> {
+        match self.0.addr.send(Register(socket)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(RegisterError::Duplicate)) => Err(OpenError::Duplicate),
+            Ok(Err(RegisterError::Closing)) | Err(_) => Err(OpenError::Closing),
+        }
+    }
+
+    pub(in crate::actor) fn enter(&self) {
+        self.0.living.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One socket less; returns how many are left.
+    pub(in crate::actor) fn leave(&self) -> usize {
+        self.0.living.fetch_sub(1, Ordering::AcqRel) - 1
+    }
+
+    pub(in crate::actor) fn count_client(&self) {
+        self.0.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::actor) fn uncount_client(&self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::actor) fn living(&self) -> usize {
+        self.0.living.load(Ordering::Acquire)
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("clients_count", &self.clients_count())
+            .finish_non_exhaustive()
+    }
+}

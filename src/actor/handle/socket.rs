@@ -1,0 +1,304 @@
+//! The handle to a socket, and what all its holders share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+use actix::Addr;
+
+use super::Server;
+use crate::Data;
+use crate::actor::current::{self, Command};
+use crate::actor::handshake::Handshake;
+use crate::actor::messages::{CloseSession, Deliver, Send};
+use crate::actor::socket::SocketActor;
+use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Transport, cost};
+
+/// A client: one session, from handshake to close, whatever its transport.
+///
+/// Two handles are equal if they stand for the same session.
+#[derive(Clone)]
+pub struct Socket(Arc<SocketShared>);
+
+pub(in crate::actor) struct SocketShared {
+    id: Sid,
+    addr: Addr<SocketActor>,
+    server: Server,
+    request: Handshake,
+    /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
+    status: AtomicU8,
+    /// Bytes of the write buffer that are taken, those in the mailbox included.
+    reserved: AtomicUsize,
+    /// How many messages lie in the mailbox, their bytes reserved.
+    queued: AtomicUsize,
+    next_id: AtomicU32,
+    /// Somebody has asked it to close: nothing that is sent from here on would arrive.
+    closing: AtomicBool,
+}
+
+impl Socket {
+    pub(in crate::actor) fn new(
+        id: Sid,
+        addr: Addr<SocketActor>,
+        server: Server,
+        request: Handshake,
+    ) -> Self {
+        let status = Status {
+            state: ReadyState::Opening,
+            transport: request.transport,
+            upgraded: false,
+        };
+        Socket(Arc::new(SocketShared {
+            id,
+            addr,
+            server,
+            status: AtomicU8::new(status.pack()),
+            request,
+            reserved: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            next_id: AtomicU32::new(1),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// The session's id: a secret between server and client. Do not log it, do not show it to others.
+    pub fn id(&self) -> Sid {
+        self.0.id.clone()
+    }
+
+    /// The server that this socket belongs to.
+    pub fn server(&self) -> Server {
+        self.0.server.clone()
+    }
+
+    /// The request that began this session, with such headers as
+    /// [`Config::keep_headers`](crate::Config::keep_headers) names.
+    pub fn request(&self) -> &Handshake {
+        &self.0.request
+    }
+
+    /// The address of the peer at the handshake: of the proxy, if there is one in front.
+    pub fn remote_address(&self) -> Option<std::net::SocketAddr> {
+        self.0.request.peer_addr
+    }
+
+    /// The revision of the protocol that this session speaks.
+    pub fn protocol(&self) -> Revision {
+        self.0.request.revision
+    }
+
+    /// Where the session is in its life.
+    pub fn ready_state(&self) -> ReadyState {
+        self.status().state
+    }
+
+    /// The transport: the current one, or the last one once the session is closed.
+    pub fn transport(&self) -> Transport {
+        self.status().transport
+    }
+
+    /// Whether the session has moved from polling to WebSocket.
+    pub fn upgraded(&self) -> bool {
+        self.status().upgraded
+    }
+
+    /// The process of this session, for [`Send`] messages.
+    pub fn addr(&self) -> &Addr<SocketActor> {
+        &self.0.addr
+    }
+
+    /// How many bytes of the write buffer are taken, each message counted with 64 bytes more than it has.
+    pub fn buffered_bytes(&self) -> usize {
+        self.0.reserved.load(Ordering::Relaxed)
+    }
+
+    /// Sends a message, unless there is no room for it.
+    ///
+    /// Messages sent by this arrive in the order in which one thread sends them.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] if the write buffer has no room, [`SendError::TooLarge`] if it never will, both
+    /// by [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes); [`SendError::Closed`] once the
+    /// session is closing.
+    pub fn try_send(&self, data: impl Into<Data>) -> Result<(), SendError> {
+        self.try_send_message(Send::new(data))
+    }
+
+    /// Like [`try_send`](Self::try_send), for a [`Send`] with options.
+    ///
+    /// # Errors
+    /// Those of [`try_send`](Self::try_send).
+    pub fn try_send_message(&self, send: Send) -> Result<(), SendError> {
+        let is_ending = matches!(self.ready_state(), ReadyState::Closing | ReadyState::Closed);
+        if is_ending || self.0.closing.load(Ordering::Acquire) {
+            return Err(SendError::Closed);
+        }
+        self.reserve(cost(&send.data))?;
+        match self.offer(Command::Send(send)) {
+            Ok(()) => {}
+            Err(Command::Send(send)) => {
+                self.0.queued.fetch_add(1, Ordering::AcqRel);
+                self.0.addr.do_send(Deliver(send));
+            }
+            Err(Command::Close(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the session in good order: what was sent before arrives first.
+    pub fn close(&self) {
+        self.close_by(CloseSession {
+            close: CloseReason::ForcedClose.into(),
+            discard: false,
+        });
+    }
+
+    /// Ends the session at once; what has not left yet is dropped.
+    pub fn discard(&self) {
+        self.close_by(CloseSession {
+            close: CloseReason::ForcedClose.into(),
+            discard: true,
+        });
+    }
+
+    /// Ends the session at once, for this reason.
+    pub(crate) fn abandon(&self, reason: CloseReason) {
+        let close = reason.into();
+        self.0.addr.do_send(CloseSession { close, discard: true });
+    }
+
+    fn close_by(&self, close: CloseSession) {
+        self.0.closing.store(true, Ordering::Release);
+        if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {
+            self.0.addr.do_send(close);
+        }
+    }
+
+    /// Runs a command without the mailbox, if this is the socket whose handler runs on this thread and
+    /// nothing that came earlier lies in the mailbox still.
+    fn offer(&self, command: Command) -> Result<(), Command> {
+        if self.0.queued.load(Ordering::Acquire) > 0 {
+            return Err(command);
+        }
+        current::offer(self.key(), command)
+    }
+
+    /// Whether its end has not been told yet.
+    pub(in crate::actor) fn is_alive(&self) -> bool {
+        self.ready_state() != ReadyState::Closed
+    }
+
+    pub(in crate::actor) fn key(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    pub(in crate::actor) fn reserve(&self, cost: usize) -> Result<(), SendError> {
+        let limit = self.0.server.config().max_buffered_bytes;
+        if cost > limit {
+            return Err(SendError::TooLarge);
+        }
+        if self.0.reserved.fetch_add(cost, Ordering::Relaxed) + cost > limit {
+            self.release(cost);
+            return Err(SendError::Full);
+        }
+        Ok(())
+    }
+
+    pub(in crate::actor) fn release(&self, cost: usize) {
+        self.0.reserved.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    /// A message has come out of the mailbox.
+    pub(in crate::actor) fn dequeued(&self) {
+        self.0.queued.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// An id for a poll, a push or a probe, unique in this session.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.0.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn status(&self) -> Status {
+        Status::unpack(self.0.status.load(Ordering::Acquire))
+    }
+
+    /// Shows the session's state to everybody.
+    pub(in crate::actor) fn publish(&self, session: &Session) {
+        let before = self.status();
+        let transport = session.transport().unwrap_or(before.transport);
+        let upgraded = before.upgraded || transport != self.0.request.transport;
+        let status = Status {
+            state: session.ready_state(),
+            transport,
+            upgraded,
+        };
+        if status != before {
+            self.0.status.store(status.pack(), Ordering::Release);
+        }
+    }
+
+    pub(in crate::actor) fn mark_closed(&self) {
+        let status = Status {
+            state: ReadyState::Closed,
+            ..self.status()
+        };
+        self.0.status.store(status.pack(), Ordering::Release);
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Socket {}
+
+impl std::hash::Hash for Socket {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.0.id)
+            .field("ready_state", &self.ready_state())
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What of a session everybody may see, in one byte.
+#[derive(Clone, Copy, PartialEq)]
+struct Status {
+    state: ReadyState,
+    transport: Transport,
+    upgraded: bool,
+}
+
+impl Status {
+    fn pack(self) -> u8 {
+        let transport = u8::from(self.transport == Transport::WebSocket);
+        self.state as u8 | transport << 2 | u8::from(self.upgraded) << 3
+    }
+
+    fn unpack(bits: u8) -> Self {
+        let state = match bits & 3 {
+            0 => ReadyState::Opening,
+            1 => ReadyState::Open,
+            2 => ReadyState::Closing,
+            _ => ReadyState::Closed,
+        };
+        let transport = if bits & 4 == 0 {
+            Transport::Polling
+        } else {
+            Transport::WebSocket
+        };
+        Status {
+            state,
+            transport,
+            upgraded: bits & 8 != 0,
+        }
+    }
+}
