@@ -73,15 +73,22 @@ impl Door {
                 })))
             }
             Intent::Session { sid, call } => {
-                let socket = self.server.client(&sid).ok_or(Refusal::UnknownSid);
-                let found = socket.and_then(|socket| {
-                    let call = call?;
-                    call.check_revision(socket.protocol())?;
-                    Ok((socket, call))
-                });
+                let found = self.find(&sid, call);
                 let (socket, call) = found.map_err(|refusal| self.refuse(req, refusal))?;
                 self.call(req, payload, socket, call)
             }
+        }
+    }
+
+    /// The session that is asked, if it may be asked that.
+    fn find(&self, sid: &Sid, call: Result<Call, Refusal>) -> Result<(Socket, Call), Refusal> {
+        let socket = self.server.find(sid).ok_or(Refusal::UnknownSid)?;
+        let call = call.and_then(|call| call.check_revision(socket.protocol()).map(|()| call));
+        // One that has ended has nothing left to say but to a last poll.
+        if socket.is_alive() || matches!(call, Ok(Call::Poll { .. })) {
+            Ok((socket, call?))
+        } else {
+            Err(Refusal::UnknownSid)
         }
     }
 
