@@ -52,9 +52,14 @@ impl Door {
     }
 
     /// Reads a request, and begins to answer it.
-    pub(super) fn begin(self: &Rc<Self>, req: &HttpRequest, payload: Payload) -> Result<Step, Refused> {
+    pub(super) fn begin(
+        self: &Rc<Self>,
+        req: &HttpRequest,
+        payload: Payload,
+        upgrade: headers::Upgrade,
+    ) -> Result<Step, Refused> {
         let config = self.config();
-        let intent = proto::request::parse(headers::head(req), config.transports, config.allow_eio3)
+        let intent = proto::request::parse(headers::head(req, upgrade), config.transports, config.allow_eio3)
             .map_err(|refusal| self.refuse(req, refusal))?;
         match intent {
             Intent::Handshake {
