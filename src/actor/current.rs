@@ -1,8 +1,12 @@
 //! What a handler sends and closes while it runs inside its own socket's actor: no mailbox lies between.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 
 use super::messages::{CloseSession, Send};
+
+/// How many commands a thread keeps room for.
+const MAX_KEPT: usize = 1024;
 
 /// What a handler wants of the socket in whose actor it runs.
 #[derive(Debug)]
@@ -14,10 +18,10 @@ pub(super) enum Command {
 thread_local! {
     /// Whose handler runs on this thread: the address of its shared part, which lives as long as it runs.
     static RUNNING: Cell<usize> = const { Cell::new(0) };
-    static COMMANDS: RefCell<Vec<Command>> = const { RefCell::new(Vec::new()) };
+    static COMMANDS: RefCell<VecDeque<Command>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// Runs `handler` as the handler of `socket`. What it wants is queued for [`take`].
+/// Runs `handler` as the handler of `socket`. What it wants is queued for [`next`].
 pub(super) fn run<R>(socket: usize, handler: impl FnOnce() -> R) -> R {
     struct Reset(usize);
     impl Drop for Reset {
@@ -34,18 +38,25 @@ pub(super) fn offer(socket: usize, command: Command) -> Result<(), Command> {
     if RUNNING.get() != socket {
         return Err(command);
     }
-    COMMANDS.with_borrow_mut(|commands| commands.push(command));
+    COMMANDS.with_borrow_mut(|commands| commands.push_back(command));
     Ok(())
 }
 
-/// Takes what was queued. Give the vector back by [`give_back`] once it is empty.
-pub(super) fn take() -> Vec<Command> {
-    COMMANDS.take()
+/// The next command that was queued.
+pub(super) fn next() -> Option<Command> {
+    COMMANDS.with_borrow_mut(|commands| {
+        let command = commands.pop_front();
+        if command.is_none() && commands.capacity() > MAX_KEPT {
+            *commands = VecDeque::new();
+        }
+        command
+    })
 }
 
-/// Keeps the memory for the next handler, unless it grew large.
-pub(super) fn give_back(commands: Vec<Command>) {
-    if commands.capacity() <= 1024 && commands.is_empty() {
-        COMMANDS.replace(commands);
+/// Forgets what was queued.
+pub(super) fn clear() {
+    while let Some(command) = next() {
+        // What a message holds is dropped here, not under the borrow.
+        drop(command);
     }
 }

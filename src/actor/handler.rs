@@ -237,7 +237,7 @@ impl Application {
         };
         let handling = catch_unwind(AssertUnwindSafe(call)).map_err(|_| {
             // What it wanted before it panicked must not reach the next socket.
-            drop(current::take());
+            current::clear();
             Panicked
         })?;
         if let Some(Handling::Actor(recipient, events)) = &handling

@@ -259,14 +259,12 @@ impl SocketActor {
 
     /// Does what a handler of this socket has queued.
     fn obey(&mut self, now: Instant) {
-        let mut commands = current::take();
-        for command in commands.drain(..) {
+        while let Some(command) = current::next() {
             match command {
                 Command::Send(send) => self.accept(send),
                 Command::Close(close) => self.close(now, &close),
             }
         }
-        current::give_back(commands);
     }
 
     /// A message whose bytes are reserved.

@@ -116,15 +116,17 @@ impl Link {
     }
 
     /// Takes up to `limit` bytes of what is to be sent, at least one item if there is one. If there is none,
-    /// `waker` is woken when there is.
-    pub(super) fn take_outbound(&self, limit: usize, waker: &Waker, mut take: impl FnMut(Outbound)) {
+    /// `waker` is woken when there is. `take` is told besides how many bytes there still are, that item's
+    /// included, and more than their frames' headers take.
+    pub(super) fn take_outbound(&self, limit: usize, waker: &Waker, mut take: impl FnMut(Outbound, usize)) {
         let mut queues = self.lock();
         let mut taken = 0;
         while taken < limit
             && let Some(item) = queues.outbound.pop_front()
         {
+            let left = queues.outbound_bytes - taken;
             taken += item.size();
-            take(item);
+            take(item, left);
         }
         queues.outbound_bytes -= taken;
         queues.keep_waker(waker);

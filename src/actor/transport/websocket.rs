@@ -152,13 +152,17 @@ impl WebSocketTransport {
     /// Turns what the socket wants sent into bytes.
     fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) {
         let connection = &mut self.connection;
-        self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
-            Outbound::Frame(frame) => {
-                let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
-                connection.send(is_text, frame.prefix, payload, out);
-            }
-            Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
-        });
+        self.link
+            .take_outbound(CHUNK, cx.waker(), |item, left| match item {
+                Outbound::Frame(frame) => {
+                    if out.capacity() == 0 {
+                        out.reserve(left.min(CHUNK));
+                    }
+                    let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+                    connection.send(is_text, frame.prefix, payload, out);
+                }
+                Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
+            });
     }
 
     fn handle_message(&mut self, message: Message, batch: &mut VecDeque<Message>) {
