@@ -13,15 +13,15 @@ const GZIP: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 
 /// What a body was, by its `Content-Encoding`.
 fn plain(response: &Response) -> Vec<u8> {
-    let body = &*response.body;
+    let mut body = &*response.body;
     let mut plain = Vec::new();
-    match response.header("content-encoding") {
-        None => Ok(plain.extend_from_slice(body)),
-        Some("gzip") => GzDecoder::new(body).read_to_end(&mut plain).map(drop),
-        Some("deflate") => ZlibDecoder::new(body).read_to_end(&mut plain).map(drop),
+    let read = match coding(response) {
+        None => body.read_to_end(&mut plain),
+        Some("gzip") => GzDecoder::new(body).read_to_end(&mut plain),
+        Some("deflate") => ZlibDecoder::new(body).read_to_end(&mut plain),
         Some(other) => panic!("{other}?"),
-    }
-    .expect("a whole stream");
+    };
+    read.expect("a whole stream");
     plain
 }
 
