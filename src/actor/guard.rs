@@ -30,11 +30,15 @@ impl Place {
         self.server.count_client();
     }
 
-    /// The session is over: its id is free, though its last bytes may still be leaving.
-    pub(super) fn unregister(&mut self) {
+    /// The session has ended: it counts no more.
+    pub(super) fn uncount(&mut self) {
         if std::mem::take(&mut self.counted) {
             self.server.uncount_client();
         }
+    }
+
+    /// The session is over: its id is free, though its last bytes may still be leaving.
+    pub(super) fn unregister(&mut self) {
         if std::mem::take(&mut self.registered) {
             self.server.addr().do_send(Unregister(self.socket.clone()));
         }
@@ -44,6 +48,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.socket.mark_closed();
+        self.uncount();
         self.unregister();
         if self.server.leave() == 0 {
             self.server.addr().do_send(Idle);

@@ -22,6 +22,11 @@ pub(crate) enum RegisterError {
 impl Registry {
     pub(super) fn insert(&self, socket: Socket) -> Result<(), RegisterError> {
         match self.0.entry(socket.id()) {
+            // A session that has ended may still wait for a last poll; its id is free all the same.
+            Entry::Occupied(mut taken) if !taken.get().is_alive() => {
+                taken.insert(socket);
+                Ok(())
+            }
             Entry::Occupied(_) => Err(RegisterError::Duplicate),
             Entry::Vacant(vacant) => {
                 vacant.insert(socket);

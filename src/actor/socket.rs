@@ -240,7 +240,7 @@ impl SocketActor {
         };
         self.socket.publish(&self.session);
         if end.is_some() {
-            self.place.unregister();
+            self.place.uncount();
         }
         let told = self.listeners.tell(&self.socket, event);
         self.obey(now);
@@ -372,18 +372,25 @@ impl SocketActor {
     /// The session is over: stops as soon as the WebSocket has taken what is left, or at the deadline.
     fn finish(&mut self, now: Instant, deadline: Instant, ctx: &mut Context<Self>) {
         let left = self.link.as_ref().map(|link| link.glance());
-        let done = left.is_none_or(|glance| {
+        let drained = left.is_none_or(|glance| {
             if glance.drained && glance.lost.is_none() {
                 self.tickets.all_sent_are_flushed();
             }
             glance.drained || glance.lost.is_some()
         });
-        if done || now >= deadline {
+        let awaited = self.session.poll_timeout();
+        if awaited.is_none() {
+            self.place.unregister();
+        }
+        if awaited.is_none() && drained || now >= deadline {
             self.tickets.closed();
             ctx.stop();
-        } else if self.timer.is_none_or(|(at, _)| at > deadline) {
-            let timer = ctx.notify_later(Heartbeat, deadline.saturating_duration_since(now));
-            self.timer = Some((deadline, timer));
+            return;
+        }
+        let due = awaited.map_or(deadline, |awaited| awaited.min(deadline));
+        if self.timer.is_none_or(|(at, _)| at > due) {
+            let timer = ctx.notify_later(Heartbeat, due.saturating_duration_since(now));
+            self.timer = Some((due, timer));
         }
     }
 

@@ -52,9 +52,14 @@ impl Door {
     }
 
     /// Reads a request, and begins to answer it.
-    pub(super) fn begin(self: &Rc<Self>, req: &HttpRequest, payload: Payload) -> Result<Step, Refused> {
+    pub(super) fn begin(
+        self: &Rc<Self>,
+        req: &HttpRequest,
+        payload: Payload,
+        upgrade: headers::Upgrade,
+    ) -> Result<Step, Refused> {
         let config = self.config();
-        let intent = proto::request::parse(headers::head(req), config.transports, config.allow_eio3)
+        let intent = proto::request::parse(headers::head(req, upgrade), config.transports, config.allow_eio3)
             .map_err(|refusal| self.refuse(req, refusal))?;
         match intent {
             Intent::Handshake {
@@ -73,15 +78,22 @@ impl Door {
                 })))
             }
             Intent::Session { sid, call } => {
-                let socket = self.server.client(&sid).ok_or(Refusal::UnknownSid);
-                let found = socket.and_then(|socket| {
-                    let call = call?;
-                    call.check_revision(socket.protocol())?;
-                    Ok((socket, call))
-                });
+                let found = self.find(&sid, call);
                 let (socket, call) = found.map_err(|refusal| self.refuse(req, refusal))?;
                 self.call(req, payload, socket, call)
             }
+        }
+    }
+
+    /// The session that is asked, if it may be asked that.
+    fn find(&self, sid: &Sid, call: Result<Call, Refusal>) -> Result<(Socket, Call), Refusal> {
+        let socket = self.server.find(sid).ok_or(Refusal::UnknownSid)?;
+        let call = call.and_then(|call| call.check_revision(socket.protocol()).map(|()| call));
+        // One that has ended has nothing left to say but to a last poll.
+        if socket.is_alive() || matches!(call, Ok(Call::Poll { .. })) {
+            Ok((socket, call?))
+        } else {
+            Err(Refusal::UnknownSid)
         }
     }
 

@@ -29,13 +29,30 @@ pub(super) fn websocket_handshake(headers: &HeaderMap) -> ws::handshake::Handsha
     handshake
 }
 
-/// Whether a request wants to leave HTTP for something that is not a WebSocket.
-pub(super) fn is_foreign_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE) && !websocket_handshake(headers).is_requested()
+/// What a request wants to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    /// Nothing: most requests.
+    None,
+    WebSocket,
+    /// Something that is not served here.
+    Foreign,
+}
+
+impl Upgrade {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        if !headers.contains_key(header::UPGRADE) {
+            Upgrade::None
+        } else if websocket_handshake(headers).is_requested() {
+            Upgrade::WebSocket
+        } else {
+            Upgrade::Foreign
+        }
+    }
 }
 
 /// What the rules want to know of a request.
-pub(super) fn head(req: &HttpRequest) -> Head<'_> {
+pub(super) fn head(req: &HttpRequest, upgrade: Upgrade) -> Head<'_> {
     let method = match *req.method() {
         HttpMethod::GET => Method::Get,
         HttpMethod::POST => Method::Post,
@@ -43,12 +60,11 @@ pub(super) fn head(req: &HttpRequest) -> Head<'_> {
         _ => Method::Other,
     };
     // HTTP/2 has no `Upgrade`; whoever sends it there means nothing by it.
-    let upgrade = req.version() <= Version::HTTP_11
-        && req.headers().get_all(header::UPGRADE).next().is_some()
-        && websocket_handshake(req.headers()).is_requested();
-    let binary_body = text(req.headers(), &header::CONTENT_TYPE)
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/octet-stream"));
+    let upgrade = upgrade == Upgrade::WebSocket && req.version() <= Version::HTTP_11;
+    let binary_body = method == Method::Post
+        && text(req.headers(), &header::CONTENT_TYPE)
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/octet-stream"));
     Head {
         method,
         query: req.query_string(),

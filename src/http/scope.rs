@@ -15,7 +15,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::admission::{Accept, Reject};
 use super::door::Door;
-use super::headers::is_foreign_upgrade;
+use super::headers::Upgrade;
 use super::linger::close_after;
 use super::serving::{Serving, ServingService};
 use crate::actor::Server;
@@ -120,8 +120,9 @@ struct Mounted {
 
 impl Mounted {
     fn serve(&self, req: HttpRequest, payload: Payload) -> Serving {
-        if !is_foreign_upgrade(req.headers()) {
-            return Serving::new(self.door.clone(), req, payload);
+        let upgrade = Upgrade::of(req.headers());
+        if upgrade != Upgrade::Foreign {
+            return Serving::new(self.door.clone(), req, payload, upgrade);
         }
         let refusal = Refusal::from(BadRequest::TransportHandshake);
         let mut response = *self.door.refuse(&req, refusal);
@@ -135,7 +136,7 @@ impl HttpServiceFactory for Scope {
     fn register(self, config: &mut AppService) {
         let path = ResourceDef::new(self.door.config().path.clone());
         let guards: Option<Vec<Box<dyn Guard>>> = (!self.door.config().destroy_upgrade).then(|| {
-            let ours = fn_guard(|ctx| !is_foreign_upgrade(ctx.head().headers()));
+            let ours = fn_guard(|ctx| Upgrade::of(ctx.head().headers()) != Upgrade::Foreign);
             vec![Box::new(ours) as Box<dyn Guard>]
         });
         config.register_service(path, guards, ScopeFactory(self.mount()), None);

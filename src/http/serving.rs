@@ -9,6 +9,7 @@ use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
 use super::door::{Door, LocalBoxFuture};
+use super::headers::Upgrade;
 use crate::actor::transport::{PendingPoll, PendingPush};
 use crate::proto::{Jsonp, Refusal};
 
@@ -34,9 +35,9 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(door: Rc<Door>, req: HttpRequest, payload: Payload) -> Self {
+    pub(super) fn new(door: Rc<Door>, req: HttpRequest, payload: Payload, upgrade: Upgrade) -> Self {
         let step = door
-            .begin(&req, payload)
+            .begin(&req, payload, upgrade)
             .unwrap_or_else(|refused| Step::Done(*refused));
         Serving { door, req, step }
     }

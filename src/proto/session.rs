@@ -224,6 +224,7 @@ impl Session {
     /// Brings the session up to `now`: sends the ping that is due, ends what is overdue.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire_closing(now);
+        self.expire_farewell(now);
         self.expire_push(now);
         self.expire_probe(now);
         if self.state.link().is_none() {
@@ -237,8 +238,12 @@ impl Session {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, `None` once closed.
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` when nothing will happen any
+    /// more, and the session may be dropped.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if let State::Closed { farewell } = self.state {
+            return farewell;
+        }
         let link = self.state.link()?;
         let mut due = self.heartbeat.due();
         let mut earlier = |other: Option<Instant>| due = other.map_or(due, |other| due.min(other));
@@ -276,9 +281,9 @@ impl Session {
     /// Every way to `Closed` leads through here.
     fn end(&mut self, close: impl Into<Close>) {
         let close = close.into();
-        let state = std::mem::replace(&mut self.state, State::Closed);
+        let state = std::mem::replace(&mut self.state, State::Closed { farewell: None });
         match state {
-            State::Closed => return,
+            State::Closed { .. } => return,
             State::Opening { .. } => {}
             State::Open(link) | State::Closing { link, .. } => match link {
                 Link::Polling(polling) => self.end_polling(polling, close),
@@ -303,7 +308,7 @@ impl Session {
     /// A packet of the client, in order, whatever the transport.
     fn handle_packet(&mut self, now: Instant, packet: Packet) {
         self.heartbeat.seen(now);
-        if matches!(self.state, State::Closed) {
+        if matches!(self.state, State::Closed { .. }) {
             return;
         }
         self.tell(Events::PACKET, || Event::Packet(packet.clone()));
@@ -312,7 +317,7 @@ impl Session {
             (PacketType::Message, _) if matches!(self.state, State::Open(_)) => {
                 self.tell(Events::MESSAGE, || Event::Message(packet.data));
             }
-            (PacketType::Close, _) => self.end(CloseReason::TransportClose),
+            (PacketType::Close, _) => self.handle_close(now),
             (PacketType::Ping, Revision::V3) => {
                 self.queue(
                     Packet {
@@ -323,7 +328,7 @@ impl Session {
                     false,
                 );
                 // One pong too many may have ended the session, and nothing is told after that.
-                if !matches!(self.state, State::Closed) {
+                if !matches!(self.state, State::Closed { .. }) {
                     self.tell(Events::HEARTBEAT, || Event::Heartbeat);
                 }
             }

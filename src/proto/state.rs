@@ -57,8 +57,8 @@ pub(super) enum State {
         reason: CloseReason,
         deadline: Instant,
     },
-    /// The end.
-    Closed,
+    /// The end. Until `farewell` a poll that was under way when the client closed is still answered.
+    Closed { farewell: Option<Instant> },
 }
 
 /// The transport of a session.
@@ -115,14 +115,14 @@ impl State {
     pub(super) fn link(&self) -> Option<&Link> {
         match self {
             State::Open(link) | State::Closing { link, .. } => Some(link),
-            State::Opening { .. } | State::Closed => None,
+            State::Opening { .. } | State::Closed { .. } => None,
         }
     }
 
     pub(super) fn link_mut(&mut self) -> Option<&mut Link> {
         match self {
             State::Open(link) | State::Closing { link, .. } => Some(link),
-            State::Opening { .. } | State::Closed => None,
+            State::Opening { .. } | State::Closed { .. } => None,
         }
     }
 
@@ -147,7 +147,7 @@ impl State {
             State::Opening { .. } => ReadyState::Opening,
             State::Open(_) => ReadyState::Open,
             State::Closing { .. } => ReadyState::Closing,
-            State::Closed => ReadyState::Closed,
+            State::Closed { .. } => ReadyState::Closed,
         }
     }
 
@@ -175,7 +175,7 @@ impl State {
 
     /// `Open` becomes `Closing`, `Opening` will.
     pub(super) fn close(&mut self, reason: CloseReason, deadline: Instant) {
-        *self = match std::mem::replace(self, State::Closed) {
+        *self = match std::mem::replace(self, State::Closed { farewell: None }) {
             State::Opening { close } => State::Opening {
                 close: close.or(Some(reason)),
             },

@@ -78,6 +78,11 @@ impl Server {
         self.0.clients.load(Ordering::Relaxed)
     }
 
+    /// Whoever answers requests with this id.
+    pub(crate) fn find(&self, id: &Sid) -> Option<Socket> {
+        self.0.registry.get(id)
+    }
+
     /// The session with this id, if it is alive.
     pub fn client(&self, id: &Sid) -> Option<Socket> {
         self.0.registry.get(id).filter(Socket::is_alive)

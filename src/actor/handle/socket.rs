@@ -183,7 +183,7 @@ impl Socket {
     }
 
     /// Whether its end has not been told yet.
-    pub(in crate::actor) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.ready_state() != ReadyState::Closed
     }
 

@@ -22,6 +22,10 @@ const CHUNK: usize = 32 * 1024;
 /// How long a peer that broke the protocol is listened to, so that it can hear what was wrong.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
+/// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
+const OPEN_DELAY: Duration = Duration::from_millis(1);
+
 /// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
 const MAX_FRAGMENTS: usize = 16 * 1024;
 
@@ -48,6 +52,8 @@ enum Role {
         timeout: Duration,
         deadline: Instant,
     },
+    /// The session's transport, which keeps still for a moment.
+    Opening { until: Instant },
     /// The session's transport.
     Session,
 }
@@ -55,7 +61,8 @@ enum Role {
 impl WebSocketTransport {
     /// The transport of a session that begins on a WebSocket.
     pub(crate) fn direct(link: Arc<Link>, max_message: usize) -> Self {
-        Self::new(link, max_message, Role::Session)
+        let until = Instant::now() + OPEN_DELAY;
+        Self::new(link, max_message, Role::Opening { until })
     }
 
     /// A WebSocket that wants to become the transport of a session. It has `timeout` for each step of it.
@@ -126,18 +133,9 @@ impl WebSocketTransport {
     pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.poll_deadline(cx);
         let mut out = BytesMut::new();
-        let connection = &mut self.connection;
-        self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
-            Outbound::Frame(frame) => {
-                connection.send(
-                    frame.data.is_text(),
-                    frame.prefix,
-                    frame.data.as_bytes(),
-                    &mut out,
-                );
-            }
-            Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
-        });
+        if !matches!(self.role, Role::Opening { .. }) {
+            self.take_outbound(cx, &mut out);
+        }
         self.connection.transmit(&mut out);
         if !out.is_empty() {
             return Poll::Ready(Some(out.freeze()));
@@ -145,8 +143,22 @@ impl WebSocketTransport {
         if self.ended || (self.connection.is_closed() && self.linger.is_none()) {
             return Poll::Ready(None);
         }
-        self.poll_deadline(cx);
+        if self.poll_deadline(cx) {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
+    }
+
+    /// Turns what the socket wants sent into bytes.
+    fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) {
+        let connection = &mut self.connection;
+        self.link.take_outbound(CHUNK, cx.waker(), |item| match item {
+            Outbound::Frame(frame) => {
+                let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+                connection.send(is_text, frame.prefix, payload, out);
+            }
+            Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
+        });
     }
 
     fn handle_message(&mut self, message: Message, batch: &mut VecDeque<Message>) {
@@ -199,7 +211,7 @@ impl WebSocketTransport {
     /// Tells the socket, once.
     fn lost(&mut self, close: Close) {
         match &self.role {
-            Role::Session => self.link.lose(close),
+            Role::Opening { .. } | Role::Session => self.link.lose(close),
             Role::Probing { id, probe, .. } => {
                 if *probe != proto::Probe::Waiting {
                     self.link.socket().addr().do_send(messages::ProbeLost(*id));
@@ -212,18 +224,18 @@ impl WebSocketTransport {
     fn deadline(&self) -> Option<Instant> {
         if self.connection.is_open() {
             return match self.role {
-                Role::Probing { deadline, .. } => Some(deadline),
+                Role::Opening { until: deadline } | Role::Probing { deadline, .. } => Some(deadline),
                 Role::Session => None,
             };
         }
         self.connection.deadline().or(self.linger)
     }
 
-    /// Acts on the deadline if it is there, else sees to it that `cx` is woken then.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) {
+    /// Acts on the deadline if it is there, else sees to it that `cx` is woken then. Returns whether it acted.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.deadline() else {
             self.sleep = None;
-            return;
+            return false;
         };
         let at = deadline.into();
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
@@ -231,15 +243,19 @@ impl WebSocketTransport {
             sleep.as_mut().reset(at);
         }
         if sleep.as_mut().poll(cx).is_pending() {
-            return;
+            return false;
         }
         self.sleep = None;
-        if self.connection.is_open() {
-            self.fail("upgrade timeout");
-        } else {
-            self.linger = None;
-            self.connection.handle_timeout(deadline);
+        match self.role {
+            _ if !self.connection.is_open() => {
+                self.linger = None;
+                self.connection.handle_timeout(deadline);
+            }
+            Role::Opening { .. } => self.role = Role::Session,
+            Role::Probing { .. } => self.fail("upgrade timeout"),
+            Role::Session => {}
         }
+        true
     }
 }
 

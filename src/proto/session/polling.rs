@@ -9,6 +9,9 @@ use crate::proto::payload;
 use crate::proto::state::{Link, Probing, Push, State};
 use crate::proto::{BadRequest, Packet, PacketType, Refusal, Revision};
 
+/// How long a poll that was under way when the client closed is waited for.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// While an upgrade is on, this many empty polls are answered at once: the client may poll again after
 /// the first.
 const NOOPS_AT_ONCE: u8 = 2;
@@ -25,6 +28,9 @@ impl Session {
     /// one is answered by a close packet and the session ends (protocol, "HTTP long-polling").
     pub fn handle_poll(&mut self, now: Instant, poll: PollId) -> Result<(), Refusal> {
         self.handle_timeout(now);
+        if self.answer_farewell(poll) {
+            return Ok(());
+        }
         let polling = match self.state.link_mut() {
             None => return Err(Refusal::UnknownSid),
             Some(Link::WebSocket(_)) => return Err(BadRequest::TransportMismatch.into()),
@@ -161,6 +167,38 @@ impl Session {
                 None => Refusal::RequestTimeout,
             };
             self.handle_push_failed(push.id, refusal);
+        }
+    }
+
+    /// The client's close packet. Its last poll may still be under way, on another connection: it shall end
+    /// as cleanly as one that has come before, and not with an error that the user of a browser sees.
+    pub(super) fn handle_close(&mut self, now: Instant) {
+        let is_awaited = self
+            .state
+            .polling()
+            .is_some_and(|polling| polling.parked.is_none());
+        self.end(CloseReason::TransportClose);
+        if is_awaited {
+            self.state = State::Closed {
+                farewell: Some(now + FAREWELL),
+            };
+        }
+    }
+
+    fn answer_farewell(&mut self, poll: PollId) -> bool {
+        let State::Closed { farewell } = &mut self.state else {
+            return false;
+        };
+        let is_awaited = farewell.take().is_some();
+        if is_awaited {
+            self.reply_alone(poll, PacketType::Noop);
+        }
+        is_awaited
+    }
+
+    pub(super) fn expire_farewell(&mut self, now: Instant) {
+        if let State::Closed { farewell } = &mut self.state {
+            farewell.take_if(|until| *until <= now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The end in good order: what was sent leaves first, on either transport.
 
-use super::support::{Bench, PROBE, config, s};
+use super::support::{Bench, PROBE, config, ms, s};
 use crate::proto::{CloseReason, Events, PollId, ReadyState, Refusal, Revision, SendError, Transport};
 
 fn close(bench: &mut Bench) {
@@ -200,4 +200,34 @@ fn nothing_happens_after_the_end() {
     assert_eq!(bench.told(), [""; 0]);
     assert_eq!((bench.session.transport(), bench.due()), (None, None));
     assert_eq!(bench.try_send("a"), Err(SendError::Closed));
+}
+
+#[test]
+fn a_poll_that_was_under_way_when_the_client_closed_gets_a_noop() {
+    let mut bench = Bench::polling();
+    bench.post(1, "1");
+    assert_eq!(bench.told(), ["push 1: ok", "close: transport close"]);
+    bench.poll(2);
+    assert_eq!(bench.told(), ["poll 2: 6"]);
+    let refused = bench.session.handle_poll(bench.now, PollId(3));
+    assert_eq!(refused, Err(Refusal::UnknownSid), "one, and no more");
+}
+
+#[test]
+fn a_poll_that_comes_later_than_that_finds_nothing() {
+    let mut bench = Bench::polling();
+    bench.post(1, "1");
+    assert_eq!(bench.due(), Some(ms(100)));
+    bench.pass(ms(100));
+    assert_eq!(bench.due(), None);
+    let refused = bench.session.handle_poll(bench.now, PollId(2));
+    assert_eq!(refused, Err(Refusal::UnknownSid));
+}
+
+#[test]
+fn a_close_packet_that_answers_a_parked_poll_waits_for_no_other() {
+    let mut bench = Bench::polling();
+    bench.poll(1);
+    bench.post(2, "1");
+    assert_eq!(bench.due(), None);
 }

@@ -115,7 +115,10 @@ impl Server {
 
     pub(super) fn poll_output(&mut self) -> Result<Option<Output>, Violation> {
         while let Some(output) = self.session.poll_output() {
-            if self.closed.is_some() {
+            // The client's last poll, if it was under way when the client closed, is all that is left to say.
+            let is_farewell =
+                matches!(output, Output::Reply(_)) && self.closed == Some(CloseReason::TransportClose);
+            if self.closed.is_some() && !is_farewell {
                 return Err("the session wants something after its end");
             }
             match output {
