@@ -44,8 +44,9 @@ pub struct Config {
     /// Compression of WebSocket messages. Default on, from 1024 bytes. *Accepted and not acting yet:
     /// permessage-deflate comes with the next version; until then no extension is negotiated.*
     pub per_message_deflate: Option<Compression>,
-    /// Compression of polling responses. Default on, from 1024 bytes. *Accepted and not acting yet, like
-    /// [`per_message_deflate`](Self::per_message_deflate).*
+    /// Compression of polling responses by gzip or deflate, whichever the client's `Accept-Encoding` prefers, unless
+    /// all messages in one were sent with `Send::compress(false)` or a header hook has set a `Content-Encoding`.
+    /// A thread keeps one stream (some 320 kB) for each of the two, once it is used. Default on, from 1024 bytes.
     pub http_compression: Option<Compression>,
     /// The cookie that carries the session id, for sticky sessions. Default: `io`, path `/`, `HttpOnly`,
     /// `SameSite=Lax`.

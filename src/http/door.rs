@@ -13,7 +13,7 @@ use super::admission::{Accept, Reject, guarded};
 use super::linger::drain;
 use super::push::Begun;
 use super::serving::Step;
-use super::{headers, origin, polling, push, websocket};
+use super::{compress, headers, origin, polling, push, websocket};
 use crate::actor::transport::PendingPoll;
 use crate::actor::{Extensions, OpenError, Server, Socket};
 use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revision, Sid, Transport};
@@ -120,7 +120,7 @@ impl Door {
                             let (push, rest) = body.read().await;
                             let socket = push.socket().clone();
                             match push.await {
-                                Ok(()) => door.finish_for(&req, &socket, push::ok()),
+                                Ok(()) => door.finish_for(&req, &socket, push::ok(), false),
                                 Err(refusal) => drain(*door.refuse(&req, refusal), rest),
                             }
                         })))
@@ -146,7 +146,10 @@ impl Door {
         answer: Result<Reply, Refusal>,
     ) -> HttpResponse {
         match answer {
-            Ok(reply) => self.finish_for(req, socket, polling::answer(reply, jsonp)),
+            Ok(reply) => {
+                let compress = reply.compress;
+                self.finish_for(req, socket, polling::answer(reply, jsonp), compress)
+            }
             Err(refusal) => *self.refuse(req, refusal),
         }
     }
@@ -159,15 +162,21 @@ impl Door {
         answer: Result<(), Refusal>,
     ) -> HttpResponse {
         match answer {
-            Ok(()) => self.finish_for(req, socket, push::ok()),
+            Ok(()) => self.finish_for(req, socket, push::ok(), false),
             Err(refusal) => *self.refuse(req, refusal),
         }
     }
 
     /// Finishes an answer that a session has given: without it the session cannot go on.
-    fn finish_for(&self, req: &HttpRequest, socket: &Socket, mut response: HttpResponse) -> HttpResponse {
+    fn finish_for(
+        &self,
+        req: &HttpRequest,
+        socket: &Socket,
+        mut response: HttpResponse,
+        compress: bool,
+    ) -> HttpResponse {
         match self.finish(req, &mut response, None) {
-            Ok(()) => response,
+            Ok(()) => self.encode(req, response, compress),
             Err(refusal) => {
                 socket.abandon(CloseReason::Panicked);
                 *self.refuse(req, refusal)
@@ -195,9 +204,12 @@ impl Door {
         let sid = self.generate_id(&handshake).await.map_err(refuse)?;
         let opened = self.server.open(sid.clone(), handshake, base64).await;
         let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
+        let mut compress = false;
         let mut response = match (opened, accept) {
             (crate::actor::Opened::Polling(poll), _) => {
-                polling::answer(poll.await.map_err(refuse)?, jsonp.as_ref())
+                let reply = poll.await.map_err(refuse)?;
+                compress = reply.compress;
+                polling::answer(reply, jsonp.as_ref())
             }
             (crate::actor::Opened::WebSocket(link), Some(accept)) => {
                 websocket::open(accept, payload, link, self.config().max_http_buffer_size)
@@ -210,7 +222,7 @@ impl Door {
             }
             refuse(refusal)
         })?;
-        Ok(response)
+        Ok(self.encode(req, response, compress))
     }
 
     /// Asks the application whether this handshake may come in.
@@ -318,6 +330,14 @@ impl Door {
             }
         }
         Ok(())
+    }
+
+    /// Compresses a finished answer if its packets ask for it: after the hooks, whose headers count.
+    fn encode(&self, req: &HttpRequest, response: HttpResponse, compress: bool) -> HttpResponse {
+        match &self.config().http_compression {
+            Some(config) if compress => compress::respond(config, req.headers(), response),
+            _ => response,
+        }
     }
 
     pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {

@@ -24,7 +24,7 @@ fn asked_for_text(socket: &Socket) -> bool {
 
 /// A reply as a response.
 pub(super) fn answer(reply: Reply, jsonp: Option<&Jsonp>) -> HttpResponse {
-    let Reply { body, .. } = reply;
+    let body = reply.body;
     let (content_type, bytes) = match jsonp {
         Some(index) => {
             let script = jsonp::script(index, &String::from_utf8_lossy(&body.bytes));

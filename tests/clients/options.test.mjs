@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { Fetch } from "engine.io-client-6";
 import { CLIENTS, Client, MODES, PAIRS, binary } from "./support/client.mjs";
 import { PollingSession, RawSocket, openPacket, request, untilGone } from "./support/http.mjs";
 import { echoServer } from "./support/server.mjs";
@@ -258,6 +259,42 @@ describe("--upgrade-timeout", () => {
       assert.equal(polled.text, payload);
     });
   }
+});
+
+describe("compressed polling", () => {
+  const server = echoServer({ before, after });
+
+  for (const eio of [4, 3]) {
+    for (const encoding of ["gzip", "deflate"]) {
+      it(`EIO ${eio}: ${encoding}, to who asks for it`, async () => {
+        const session = await PollingSession.open(server, eio);
+        const text = "4" + "Grüße, ".repeat(8_000);
+        const payload = eio === 4 ? text : `${text.length}:${text}`;
+        assert.equal((await session.post(payload)).text, "ok");
+        const polled = await session.poll({ headers: { "accept-encoding": encoding } });
+        assert.equal(polled.headers.get("content-encoding"), encoding);
+        assert.ok(Number(polled.headers.get("content-length")) < payload.length / 20);
+        assert.equal(polled.text, payload);
+      });
+    }
+  }
+  it("engine.io-client 6 over fetch reads it", async (t) => {
+    const codings = new Set();
+    const fetch = globalThis.fetch;
+    t.mock.method(globalThis, "fetch", async (...request) => {
+      const response = await fetch(...request);
+      codings.add(response.headers.get("content-encoding"));
+      return response;
+    });
+    const [kind] = CLIENTS;
+    const client = await Client.open(kind, MODES[0], server.url, { transports: [Fetch] });
+    for (const data of ["small", "large ".repeat(20_000), binary(100_000), "ü🦀".repeat(30_000), "small"]) {
+      client.send(data);
+      assert.deepEqual(await client.next(), data);
+    }
+    await client.close();
+    assert.deepEqual([...codings].sort(), ["gzip", null]);
+  });
 });
 
 describe("--no-compression", () => {

@@ -14,6 +14,7 @@ use crate::host;
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WS: &str = "/engine.io/?EIO=4&transport=websocket";
+const PAGE: (&str, &str) = ("origin", "http://page.example");
 
 /// Every kind of answer that there is, with what it is.
 async fn answers(addr: std::net::SocketAddr) -> Vec<(&'static str, Response)> {
@@ -83,7 +84,6 @@ async fn refusals_are_responses_and_no_errors() {
 
 #[actix_web::test]
 async fn cors_is_on_preflights_answers_and_refusals() {
-    const PAGE: (&str, &str) = ("origin", "http://page.example");
     let server = echo(|config| config.origins = Origins::List(vec![PAGE.1.to_owned()])).start();
     let host = host!(move || App::new()
         .wrap(
@@ -160,6 +160,56 @@ async fn compress_and_logger_around_it() {
         ws.text("4small").await;
         assert_eq!(ws.next_text().await, "4small");
     }
+}
+
+#[actix_web::test]
+async fn compress_around_it_does_not_compress_again() {
+    let large = format!("4{}", "large ".repeat(2000));
+    for ours in [true, false] {
+        let server = echo(|config| config.http_compression = ours.then(Default::default)).start();
+        let host = host!(move || App::new()
+            .wrap(Compress::default())
+            .service(engineio::scope(&server)));
+        let mut client = Polling::open(host.addr).await;
+        let mut http = Http::connect(host.addr).await;
+        for accept in ["gzip", "deflate"] {
+            client.push(&[&large]).await;
+            let response = http
+                .get_with(client.target(), &[("accept-encoding", accept)])
+                .await;
+            let codings: Vec<_> = response.all("content-encoding").collect();
+            assert_eq!(codings, [accept], "ours: {ours}");
+            // Ours is complete at once, the middleware's comes in chunks.
+            let length = response.header("content-length").map(str::parse);
+            assert_eq!(length, ours.then_some(Ok(response.body.len())), "ours: {ours}");
+            let mut text = String::new();
+            match accept {
+                "gzip" => flate2::read::GzDecoder::new(&*response.body).read_to_string(&mut text),
+                _ => flate2::read::ZlibDecoder::new(&*response.body).read_to_string(&mut text),
+            }
+            .unwrap();
+            assert_eq!(text, large);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn cors_around_it_keeps_what_the_answer_varies_by() {
+    let server = echo(|_| ()).start();
+    let host = host!(move || App::new()
+        .wrap(Cors::default().allowed_origin(PAGE.1))
+        .service(engineio::scope(&server)));
+    let mut client = Polling::open(host.addr).await;
+    client.push(&[&format!("4{}", "large ".repeat(2000))]).await;
+    let headers = [PAGE, ("accept-encoding", "gzip")];
+    let response = Http::connect(host.addr)
+        .await
+        .get_with(client.target(), &headers)
+        .await;
+    assert_eq!(response.header("content-encoding"), Some("gzip"));
+    let vary: Vec<_> = response.all("vary").flat_map(|line| line.split(", ")).collect();
+    assert!(vary.contains(&"Accept-Encoding"), "{vary:?}");
+    assert!(vary.contains(&"Origin"), "{vary:?}");
 }
 
 #[derive(Clone)]

@@ -1,7 +1,7 @@
-// engine.io's "http compression", the cases in which nothing is compressed. They hold before compression is built and
-// after; those that see compressed bytes come with it.
+// engine.io's "http compression", with what the compressed bytes hold.
 
 import assert from "node:assert/strict";
+import zlib from "node:zlib";
 import { handshake, request, websocket } from "./support/client.mjs";
 import { both } from "./support/both.mjs";
 import { listen } from "./support/server.mjs";
@@ -10,8 +10,10 @@ import { within } from "./support/wait.mjs";
 /** `size` bytes as engine.io's tests have them. */
 const bytes = (size) => Buffer.from(Array.from({ length: size }, (_, index) => index % 0xff));
 
-/** The answer to a poll that would take gzip or deflate, of a server that sends `data` at once. */
-async function poll(t, eio, config, data, send = {}) {
+const decoders = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync };
+
+/** The answer to a poll that takes gzip or deflate, or what it is told, of a server that sends `data` at once. */
+async function poll(t, eio, config, data, { accept = "gzip, deflate", ...send } = {}) {
   const base64 = data.toString("base64");
   const server = await listen(t, {
     config: { cookie: true, transports: ["polling"], ...config },
@@ -21,12 +23,31 @@ async function poll(t, eio, config, data, send = {}) {
   const { sid } = await handshake(server, query);
   const post = await request(server, { ...query, sid }, { method: "POST", body: eio === 4 ? "4go" : "3:4go" });
   assert.equal(post.text, "ok");
-  const headers = { "accept-encoding": "gzip, deflate" };
+  const headers = { "accept-encoding": accept };
   const response = await request(server, { ...query, sid }, { headers });
   assert.equal(response.status, 200);
-  assert.ok(response.text.endsWith((eio === 4 ? "b" : "b4") + base64), response.text.slice(0, 50));
+  const decode = decoders[response.headers["content-encoding"]] ?? ((plain) => plain);
+  const text = decode(response.bytes).toString();
+  assert.ok(text.endsWith((eio === 4 ? "b" : "b4") + base64), text.slice(0, 50));
+  assert.equal(response.headers["content-length"], String(response.bytes.length));
   return response;
 }
+
+both("http compression: should compress by default", async (t, eio) => {
+  const { headers } = await poll(t, eio, {}, bytes(1024));
+  assert.equal(headers["content-encoding"], "gzip");
+  assert.equal(headers["vary"], "Accept-Encoding");
+});
+
+both("http compression: should compress using deflate", async (t, eio) => {
+  const { headers } = await poll(t, eio, {}, bytes(1024), { accept: "deflate" });
+  assert.equal(headers["content-encoding"], "deflate");
+});
+
+both("http compression: should set threshold", async (t, eio) => {
+  const { headers } = await poll(t, eio, { httpCompression: { threshold: 0 } }, bytes(10));
+  assert.equal(headers["content-encoding"], "gzip");
+});
 
 both("http compression: should disable compression", async (t, eio) => {
   const { headers } = await poll(t, eio, { httpCompression: false }, bytes(1024));

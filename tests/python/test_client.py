@@ -138,6 +138,16 @@ class ClientTest(unittest.TestCase):
             self.assertEqual(connection.echo("last"), "last")
             connection.client.disconnect()
 
+    def test_compressed_polling(self):
+        connection = Connection(self.server.url, "polling")
+        codings = []
+        note = lambda response, *_, **__: codings.append(response.headers.get("content-encoding"))
+        connection.client.http.hooks["response"].append(note)
+        for text in ["small", "large, groß " * 20_000, "small"]:
+            self.assertEqual(connection.echo(text), text)
+        connection.client.disconnect()
+        self.assertIn("gzip", codings)
+
     def test_close_by_the_server(self):
         for connection in self.each_mode():
             connection.send("!close")
