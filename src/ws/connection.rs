@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use super::assembly::Assembly;
+use super::deflate::{self, Agreement};
 use super::frame::{self, Header, OpCode};
 use super::mask::unmask;
 use super::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
@@ -35,13 +36,26 @@ enum State {
     },
 }
 
+/// How messages are compressed.
+#[derive(Debug, Clone, Copy)]
+struct Compression {
+    agreement: Agreement,
+    /// Shorter messages are sent as they are.
+    threshold: usize,
+}
+
 /// What reading came to. Small on purpose: the payload is not moved through it.
 #[derive(Debug)]
 enum Ready {
     /// More bytes are needed.
     Nothing,
     /// A message in one frame, whose payload begins the input.
-    Frame { text: bool, len: usize, mask: [u8; 4] },
+    Frame {
+        text: bool,
+        compressed: bool,
+        len: usize,
+        mask: [u8; 4],
+    },
     /// A message in pieces.
     Assembled(Box<Assembly>),
 }
@@ -66,8 +80,8 @@ pub struct Connection {
     pong: Option<Box<[u8]>>,
     /// The payload of the close frame to send.
     close: Option<Box<[u8]>>,
-    /// permessage-deflate was negotiated, so RSV1 is allowed. Not built yet: always false.
-    compression: bool,
+    /// permessage-deflate was negotiated, so RSV1 is allowed.
+    compression: Option<Compression>,
     state: State,
 }
 
@@ -81,8 +95,17 @@ impl Connection {
             discard: 0,
             pong: None,
             close: None,
-            compression: false,
+            compression: None,
             state: State::Open,
+        }
+    }
+
+    /// A connection whose 101 agreed on permessage-deflate: it takes compressed messages, and
+    /// [`send_compressed`](Connection::send_compressed) compresses those of at least `threshold` bytes.
+    pub fn with_deflate(limits: Limits, agreement: Agreement, threshold: usize) -> Self {
+        Connection {
+            compression: Some(Compression { agreement, threshold }),
+            ..Connection::new(limits)
         }
     }
 
@@ -145,12 +168,27 @@ impl Connection {
     /// was sent before), and nothing more is read.
     #[inline]
     pub fn poll_message(&mut self) -> Result<Option<Message>, ProtocolError> {
-        let (text, payload) = match self.read() {
+        let (text, compressed, mut payload) = match self.read() {
             Ok(Ready::Nothing) => return Ok(None),
-            Ok(Ready::Frame { text, len, mask }) => (text, self.take_payload(len, mask)),
-            Ok(Ready::Assembled(assembly)) => (assembly.is_text(), assembly.into_bytes()),
+            Ok(Ready::Frame {
+                text,
+                compressed,
+                len,
+                mask,
+            }) => (text, compressed, self.take_payload(len, mask)),
+            Ok(Ready::Assembled(assembly)) => (
+                assembly.is_text(),
+                assembly.is_compressed(),
+                assembly.into_bytes(),
+            ),
             Err(error) => return Err(self.fail(error)),
         };
+        if compressed {
+            match deflate::inflate(&payload, self.limits.max_message) {
+                Ok(inflated) => payload = inflated,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
         if !text {
             return Ok(Some(Message::Binary(payload)));
         }
@@ -170,6 +208,25 @@ impl Connection {
         let opcode = if text { OpCode::Text } else { OpCode::Binary };
         frame::encode(opcode, prefix, payload, out);
         true
+    }
+
+    /// The same, compressed: if that was agreed on, the message with its prefix is not below the threshold, and it
+    /// gets shorter by it.
+    pub fn send_compressed(
+        &mut self,
+        text: bool,
+        prefix: Option<u8>,
+        payload: &[u8],
+        out: &mut BytesMut,
+    ) -> bool {
+        let len = payload.len() + usize::from(prefix.is_some());
+        let compression = self
+            .compression
+            .filter(|compression| self.is_open() && len >= compression.threshold);
+        let opcode = if text { OpCode::Text } else { OpCode::Binary };
+        let write = |message: &[u8]| frame::encode_compressed(opcode, message, out);
+        compression.is_some_and(|compression| deflate::deflate(compression.agreement, prefix, payload, write))
+            || self.send(text, prefix, payload, out)
     }
 
     /// Starts the closing handshake (RFC 6455 section 7.1.2): the close frame leaves by
@@ -252,7 +309,7 @@ impl Connection {
             if self.input.is_empty() {
                 return Ok(Ready::Nothing);
             }
-            let Some(header) = Header::decode(&self.input, self.room(), self.compression)? else {
+            let Some(header) = Header::decode(&self.input, self.room(), self.compression.is_some())? else {
                 break;
             };
             if header.opcode.is_control() {
@@ -272,18 +329,20 @@ impl Connection {
             match (&self.assembly, header.opcode) {
                 (None, OpCode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
                 (Some(_), OpCode::Text | OpCode::Binary) => return Err(ProtocolError::UnexpectedMessage),
-                // permessage-deflate: a compressed message takes a way of its own from here.
                 (None, _) if header.fin && self.input.len() - header.size >= len => {
                     self.input.advance(header.size);
                     return Ok(Ready::Frame {
                         text,
+                        compressed: header.compressed,
                         len,
                         mask: header.mask,
                     });
                 }
                 _ => {}
             }
-            let assembly = self.assembly.get_or_insert_with(|| Box::new(Assembly::new(text)));
+            let assembly = self
+                .assembly
+                .get_or_insert_with(|| Box::new(Assembly::new(text, header.compressed)));
             assembly.begin(&header, len, self.limits.max_fragments)?;
             self.consume(header.size);
             if let Some(assembly) = self.read_payload()? {
@@ -302,7 +361,19 @@ impl Connection {
             return u64::MAX; // discarded, not kept
         }
         let kept = self.assembly.as_ref().map_or(0, |assembly| assembly.len());
-        self.limits.max_message.saturating_sub(kept) as u64
+        let mut most = self.limits.max_message;
+        if self.compression.is_some() && self.is_compressed() {
+            most = deflate::longest_compressed(most);
+        }
+        most.saturating_sub(kept) as u64
+    }
+
+    /// Whether the message that is being received, or begins here, is compressed.
+    fn is_compressed(&self) -> bool {
+        match &self.assembly {
+            Some(assembly) => assembly.is_compressed(),
+            None => self.input.first().is_some_and(|first| first & frame::RSV1 != 0),
+        }
     }
 
     /// The payload of a frame that is wholly there: a slice of the input, no copy.

@@ -23,6 +23,7 @@
 mod assembly;
 mod close;
 mod connection;
+pub mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod close;
+mod deflate;
 mod encode;
 mod handshake;
 mod messages;
