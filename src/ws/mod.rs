@@ -1,7 +1,8 @@
 //! Room 1 too: the WebSocket protocol as bytes in, messages out, and the other way round. No IO, no clock.
 //!
 //! [`handshake`] checks the request and makes the 101's key; from then on a [`Connection`] takes the bytes that
-//! were read and gives messages, takes messages and gives bytes to write. Below it lies [`frame`].
+//! were read and gives messages, takes messages and gives bytes to write. Below it lie [`frame`], and [`deflate`] for compressed
+//! messages.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};

@@ -5,6 +5,7 @@ mod close;
 mod deflate;
 mod encode;
 mod handshake;
+mod inflate;
 mod messages;
 mod property;
 mod utf8;
