@@ -17,6 +17,9 @@ mod reading;
 /// How long the peer's close frame is awaited after ours (RFC 6455 section 7.1.1 leaves it to the server).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many pings one read is answered; of more than these the first ones are not (RFC 6455 section 5.5.3).
+pub const MAX_PONGS: usize = 16;
+
 /// Where the closing handshake is (RFC 6455 section 7.1).
 ///
 /// ```text
@@ -62,8 +65,8 @@ pub struct Connection {
     pub(super) assembly: Option<Box<Assembly>>,
     /// What is missing of a discarded frame's payload.
     discard: u64,
-    /// The payload of the pong to send: the answer to the latest ping (RFC 6455 section 5.5.3).
-    pong: Option<Box<[u8]>>,
+    /// The payloads of the pongs to send: the answers to the latest pings (RFC 6455 section 5.5.3).
+    pongs: Vec<Box<[u8]>>,
     /// The payload of the close frame to send.
     close: Option<Box<[u8]>>,
     /// permessage-deflate was negotiated, so RSV1 is allowed.
@@ -79,7 +82,7 @@ impl Connection {
             input: BytesMut::new(),
             assembly: None,
             discard: 0,
-            pong: None,
+            pongs: Vec::new(),
             close: None,
             compression: None,
             state: State::Open,
@@ -242,14 +245,13 @@ impl Connection {
     /// Whether [`transmit`](Connection::transmit) has something to append.
     #[inline]
     pub fn has_transmit(&self) -> bool {
-        self.pong.is_some() || self.close.is_some()
+        !self.pongs.is_empty() || self.close.is_some()
     }
 
-    /// Appends the control frames that wait: the pong to the latest ping, then the close frame. At most 254
-    /// bytes.
+    /// Appends the control frames that wait: the pongs to the latest [`MAX_PONGS`] pings, then the close frame.
     #[inline]
     pub fn transmit(&mut self, out: &mut BytesMut) {
-        if let Some(payload) = self.pong.take() {
+        for payload in std::mem::take(&mut self.pongs) {
             frame::encode(OpCode::Pong, None, &payload, out);
         }
         if let Some(payload) = self.close.take() {

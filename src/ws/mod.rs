@@ -34,6 +34,6 @@ mod message;
 mod tests;
 
 pub use close::{CloseCode, CloseFrame, MAX_REASON};
-pub use connection::{CLOSE_TIMEOUT, Connection};
+pub use connection::{CLOSE_TIMEOUT, Connection, MAX_PONGS};
 pub use error::ProtocolError;
 pub use message::{Limits, Message};

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Connection, State};
+use super::{Connection, MAX_PONGS, State};
 use crate::ws::assembly::Assembly;
 use crate::ws::frame::{self, Header, OpCode};
 use crate::ws::mask::unmask;
@@ -147,7 +147,12 @@ impl Connection {
         unmask(payload, header.mask);
         match header.opcode {
             // After our close frame nothing but the peer's is of interest.
-            OpCode::Ping if matches!(self.state, State::Open) => self.pong = Some((&*payload).into()),
+            OpCode::Ping if matches!(self.state, State::Open) => {
+                if self.pongs.len() == MAX_PONGS {
+                    self.pongs.remove(0);
+                }
+                self.pongs.push((&*payload).into());
+            }
             OpCode::Close => {
                 let peer = CloseFrame::decode(payload)?;
                 let reply = self.is_open().then(|| match peer.code {
