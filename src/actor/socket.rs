@@ -302,7 +302,10 @@ impl SocketActor {
                 let outgoing = session.poll_frame()?;
                 released += outgoing.released;
                 last = Some(outgoing.number);
-                Some(Outbound::Frame(outgoing.frame))
+                Some(Outbound::Frame {
+                    frame: outgoing.frame,
+                    compress: outgoing.compress,
+                })
             },
         );
         self.socket.release(released);
@@ -398,7 +401,10 @@ impl SocketActor {
 
     /// `3probe`.
     fn answer_probe(&self, link: &Link) {
-        let mut pong = Some(Probe::pong().into_frame(self.session.revision(), false));
-        link.push_outbound(|| false, || pong.take().map(Outbound::Frame));
+        let mut pong = Some(Outbound::Frame {
+            frame: Probe::pong().into_frame(self.session.revision(), false),
+            compress: false,
+        });
+        link.push_outbound(|| false, || pong.take());
     }
 }

@@ -196,7 +196,7 @@ impl Door {
         let refuse = |refusal| self.refuse(req, refusal);
         // A WebSocket that cannot be opened must not leave a session behind.
         let accept = match transport {
-            Transport::WebSocket => Some(websocket::accept(req).map_err(refuse)?),
+            Transport::WebSocket => Some(websocket::accept(req, self.config()).map_err(refuse)?),
             Transport::Polling => None,
         };
         let extensions = self.admit(req).await?;
@@ -211,9 +211,7 @@ impl Door {
                 compress = reply.compress;
                 polling::answer(reply, jsonp.as_ref())
             }
-            (crate::actor::Opened::WebSocket(link), Some(accept)) => {
-                websocket::open(accept, payload, link, self.config().max_http_buffer_size)
-            }
+            (crate::actor::Opened::WebSocket(link), Some(accept)) => websocket::open(accept, payload, link),
             (crate::actor::Opened::WebSocket(_), None) => return Err(refuse(Refusal::Internal)),
         };
         self.finish(req, &mut response, Some(&sid)).map_err(|refusal| {

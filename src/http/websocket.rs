@@ -14,30 +14,35 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::headers;
+use crate::Config;
 use crate::actor::Socket;
 use crate::actor::transport::{Link, WebSocketTransport};
 use crate::proto::{BadRequest, Refusal};
 use crate::ws::handshake::Accept;
 
-/// Checks the headers of a WebSocket handshake.
-pub(super) fn accept(req: &HttpRequest) -> Result<Accept, Refusal> {
-    headers::websocket_handshake(req.headers())
+/// Checks the headers of a WebSocket handshake, and agrees on compression if that is wanted here.
+pub(super) fn accept(req: &HttpRequest, config: &Config) -> Result<Accept, Refusal> {
+    let mut handshake = headers::websocket_handshake(req.headers());
+    if config.per_message_deflate.is_some() {
+        for line in req.headers().get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
+            handshake.extensions(line.as_bytes());
+        }
+    }
+    handshake
         .accept()
         .map_err(|_| BadRequest::TransportHandshake.into())
 }
 
 /// A session that begins on this WebSocket.
-pub(super) fn open(accept: Accept, payload: Payload, link: Arc<Link>, max_message: usize) -> HttpResponse {
-    respond(&accept, payload, WebSocketTransport::direct(link, max_message))
+pub(super) fn open(accept: Accept, payload: Payload, link: Arc<Link>) -> HttpResponse {
+    respond(&accept, payload, WebSocketTransport::direct(link, accept.deflate))
 }
 
 /// A WebSocket that wants to become the transport of a session.
 pub(super) fn upgrade(req: &HttpRequest, payload: Payload, socket: Socket) -> Result<HttpResponse, Refusal> {
-    let accept = accept(req)?;
-    let server = socket.server();
-    let config = server.config();
+    let accept = accept(req, socket.server().config())?;
     let link = Arc::new(Link::new(socket));
-    let transport = WebSocketTransport::upgrade(link, config.max_http_buffer_size, config.upgrade_timeout);
+    let transport = WebSocketTransport::upgrade(link, accept.deflate);
     Ok(respond(&accept, payload, transport))
 }
 
@@ -47,6 +52,13 @@ fn respond(accept: &Accept, payload: Payload, transport: WebSocketTransport) -> 
         .body(BoxBody::new(Body { payload, transport }));
     if let Ok(key) = HeaderValue::from_bytes(&accept.key) {
         response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    }
+    if let Some(agreement) = accept.deflate
+        && let Ok(agreement) = HeaderValue::try_from(agreement.to_string())
+    {
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_EXTENSIONS, agreement);
     }
     response
 }

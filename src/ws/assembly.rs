@@ -11,6 +11,8 @@ use super::mask::{rotate, unmask};
 #[derive(Debug)]
 pub(super) struct Assembly {
     text: bool,
+    /// What comes is to be inflated; if it is text, only then is it checked.
+    compressed: bool,
     /// What has come so far, unmasked.
     data: Vec<u8>,
     /// How much of `data` is known to be whole characters. Text only.
@@ -27,9 +29,10 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// A message without a frame yet.
-    pub(super) fn new(text: bool) -> Self {
+    pub(super) fn new(text: bool, compressed: bool) -> Self {
         Assembly {
             text,
+            compressed,
             data: Vec::new(),
             checked: 0,
             fragments: 0,
@@ -92,7 +95,7 @@ impl Assembly {
         self.data.extend_from_slice(chunk);
         self.mask = rotate(self.mask, taken);
         self.missing -= taken;
-        if self.text {
+        if self.text && !self.compressed {
             self.check_text()?;
         }
         Ok(taken)
@@ -112,6 +115,11 @@ impl Assembly {
     /// Whether it is text. The last character may be incomplete.
     pub(super) fn is_text(&self) -> bool {
         self.text
+    }
+
+    /// Whether it is to be inflated.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// The payload of the whole message.

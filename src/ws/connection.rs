@@ -3,16 +3,22 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
+use self::reading::Ready;
 use super::assembly::Assembly;
-use super::frame::{self, Header, OpCode};
-use super::mask::unmask;
+use super::deflate::{self, Agreement};
+use super::frame::{self, OpCode};
 use super::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
+
+mod reading;
 
 /// How long the peer's close frame is awaited after ours (RFC 6455 section 7.1.1 leaves it to the server).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many pings one read is answered; of more than these the first ones are not (RFC 6455 section 5.5.3).
+pub const MAX_PONGS: usize = 16;
 
 /// Where the closing handshake is (RFC 6455 section 7.1).
 ///
@@ -35,15 +41,12 @@ enum State {
     },
 }
 
-/// What reading came to. Small on purpose: the payload is not moved through it.
-#[derive(Debug)]
-enum Ready {
-    /// More bytes are needed.
-    Nothing,
-    /// A message in one frame, whose payload begins the input.
-    Frame { text: bool, len: usize, mask: [u8; 4] },
-    /// A message in pieces.
-    Assembled(Box<Assembly>),
+/// How messages are compressed.
+#[derive(Debug, Clone, Copy)]
+struct Compression {
+    agreement: Agreement,
+    /// Shorter messages are sent as they are.
+    threshold: usize,
 }
 
 /// One WebSocket, seen from the server.
@@ -62,12 +65,12 @@ pub struct Connection {
     pub(super) assembly: Option<Box<Assembly>>,
     /// What is missing of a discarded frame's payload.
     discard: u64,
-    /// The payload of the pong to send: the answer to the latest ping (RFC 6455 section 5.5.3).
-    pong: Option<Box<[u8]>>,
+    /// The payloads of the pongs to send: the answers to the latest pings (RFC 6455 section 5.5.3).
+    pongs: Vec<Box<[u8]>>,
     /// The payload of the close frame to send.
     close: Option<Box<[u8]>>,
-    /// permessage-deflate was negotiated, so RSV1 is allowed. Not built yet: always false.
-    compression: bool,
+    /// permessage-deflate was negotiated, so RSV1 is allowed.
+    compression: Option<Compression>,
     state: State,
 }
 
@@ -79,10 +82,19 @@ impl Connection {
             input: BytesMut::new(),
             assembly: None,
             discard: 0,
-            pong: None,
+            pongs: Vec::new(),
             close: None,
-            compression: false,
+            compression: None,
             state: State::Open,
+        }
+    }
+
+    /// A connection whose 101 agreed on permessage-deflate: it takes compressed messages, and
+    /// [`send_compressed`](Connection::send_compressed) compresses those of at least `threshold` bytes.
+    pub fn with_deflate(limits: Limits, agreement: Agreement, threshold: usize) -> Self {
+        Connection {
+            compression: Some(Compression { agreement, threshold }),
+            ..Connection::new(limits)
         }
     }
 
@@ -145,12 +157,27 @@ impl Connection {
     /// was sent before), and nothing more is read.
     #[inline]
     pub fn poll_message(&mut self) -> Result<Option<Message>, ProtocolError> {
-        let (text, payload) = match self.read() {
+        let (text, compressed, mut payload) = match self.read() {
             Ok(Ready::Nothing) => return Ok(None),
-            Ok(Ready::Frame { text, len, mask }) => (text, self.take_payload(len, mask)),
-            Ok(Ready::Assembled(assembly)) => (assembly.is_text(), assembly.into_bytes()),
+            Ok(Ready::Frame {
+                text,
+                compressed,
+                len,
+                mask,
+            }) => (text, compressed, self.take_payload(len, mask)),
+            Ok(Ready::Assembled(assembly)) => (
+                assembly.is_text(),
+                assembly.is_compressed(),
+                assembly.into_bytes(),
+            ),
             Err(error) => return Err(self.fail(error)),
         };
+        if compressed {
+            match deflate::inflate(&payload, self.limits.max_message) {
+                Ok(inflated) => payload = inflated,
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
         if !text {
             return Ok(Some(Message::Binary(payload)));
         }
@@ -170,6 +197,25 @@ impl Connection {
         let opcode = if text { OpCode::Text } else { OpCode::Binary };
         frame::encode(opcode, prefix, payload, out);
         true
+    }
+
+    /// The same, compressed: if that was agreed on, the message with its prefix is not below the threshold, and it
+    /// gets shorter by it.
+    pub fn send_compressed(
+        &mut self,
+        text: bool,
+        prefix: Option<u8>,
+        payload: &[u8],
+        out: &mut BytesMut,
+    ) -> bool {
+        let len = payload.len() + usize::from(prefix.is_some());
+        let compression = self
+            .compression
+            .filter(|compression| self.is_open() && len >= compression.threshold);
+        let opcode = if text { OpCode::Text } else { OpCode::Binary };
+        let write = |message: &[u8]| frame::encode_compressed(opcode, message, out);
+        compression.is_some_and(|compression| deflate::deflate(compression.agreement, prefix, payload, write))
+            || self.send(text, prefix, payload, out)
     }
 
     /// Starts the closing handshake (RFC 6455 section 7.1.2): the close frame leaves by
@@ -199,14 +245,13 @@ impl Connection {
     /// Whether [`transmit`](Connection::transmit) has something to append.
     #[inline]
     pub fn has_transmit(&self) -> bool {
-        self.pong.is_some() || self.close.is_some()
+        !self.pongs.is_empty() || self.close.is_some()
     }
 
-    /// Appends the control frames that wait: the pong to the latest ping, then the close frame. At most 254
-    /// bytes.
+    /// Appends the control frames that wait: the pongs to the latest [`MAX_PONGS`] pings, then the close frame.
     #[inline]
     pub fn transmit(&mut self, out: &mut BytesMut) {
-        if let Some(payload) = self.pong.take() {
+        for payload in std::mem::take(&mut self.pongs) {
             frame::encode(OpCode::Pong, None, &payload, out);
         }
         if let Some(payload) = self.close.take() {
@@ -231,138 +276,5 @@ impl Connection {
         let close = self.is_open().then(|| CloseFrame::encode(error.close_code(), ""));
         self.end(close, None);
         error
-    }
-
-    /// Frames until a message is whole or the input ends.
-    fn read(&mut self) -> Result<Ready, ProtocolError> {
-        loop {
-            if self.discard > 0 {
-                let taken = self.discard.min(self.input.len() as u64);
-                self.discard -= taken;
-                self.consume(taken as usize);
-            }
-            if self
-                .assembly
-                .as_ref()
-                .is_some_and(|assembly| assembly.missing() > 0)
-                && let Some(assembly) = self.read_payload()?
-            {
-                return Ok(Ready::Assembled(assembly));
-            }
-            if self.input.is_empty() {
-                return Ok(Ready::Nothing);
-            }
-            let Some(header) = Header::decode(&self.input, self.room(), self.compression)? else {
-                break;
-            };
-            if header.opcode.is_control() {
-                if !self.read_control(&header)? {
-                    break;
-                }
-                continue;
-            }
-            if !self.is_open() {
-                self.consume(header.size);
-                self.discard = header.len;
-                continue;
-            }
-            // `room` was at most a usize.
-            let len = header.len as usize;
-            let text = header.opcode == OpCode::Text;
-            match (&self.assembly, header.opcode) {
-                (None, OpCode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
-                (Some(_), OpCode::Text | OpCode::Binary) => return Err(ProtocolError::UnexpectedMessage),
-                // permessage-deflate: a compressed message takes a way of its own from here.
-                (None, _) if header.fin && self.input.len() - header.size >= len => {
-                    self.input.advance(header.size);
-                    return Ok(Ready::Frame {
-                        text,
-                        len,
-                        mask: header.mask,
-                    });
-                }
-                _ => {}
-            }
-            let assembly = self.assembly.get_or_insert_with(|| Box::new(Assembly::new(text)));
-            assembly.begin(&header, len, self.limits.max_fragments)?;
-            self.consume(header.size);
-            if let Some(assembly) = self.read_payload()? {
-                return Ok(Ready::Assembled(assembly));
-            }
-        }
-        // The beginning of a header or of a control frame: it must not keep the whole read alive.
-        self.input = BytesMut::from(&self.input[..]);
-        Ok(Ready::Nothing)
-    }
-
-    /// How many bytes of payload the next data frame may have.
-    #[inline]
-    fn room(&self) -> u64 {
-        if !self.is_open() {
-            return u64::MAX; // discarded, not kept
-        }
-        let kept = self.assembly.as_ref().map_or(0, |assembly| assembly.len());
-        self.limits.max_message.saturating_sub(kept) as u64
-    }
-
-    /// The payload of a frame that is wholly there: a slice of the input, no copy.
-    #[inline]
-    fn take_payload(&mut self, len: usize, mask: [u8; 4]) -> Bytes {
-        let whole = len == self.input.len();
-        let mut payload = if whole {
-            std::mem::take(&mut self.input)
-        } else {
-            self.input.split_to(len)
-        };
-        if len == 0 {
-            return Bytes::new();
-        }
-        unmask(&mut payload, mask);
-        payload.freeze()
-    }
-
-    /// What is there of the current frame's payload goes to the message that is being received; which is
-    /// returned if that was all of it.
-    fn read_payload(&mut self) -> Result<Option<Box<Assembly>>, ProtocolError> {
-        let Some(assembly) = &mut self.assembly else {
-            return Ok(None);
-        };
-        let taken = assembly.take(&mut self.input)?;
-        let complete = assembly.is_complete();
-        self.consume(taken);
-        Ok(self.assembly.take_if(|_| complete))
-    }
-
-    /// A control frame; false if it is not wholly there, or was the last one.
-    fn read_control(&mut self, header: &Header) -> Result<bool, ProtocolError> {
-        let Some(payload) = self.input.get_mut(header.size..header.size + header.len as usize) else {
-            return Ok(false);
-        };
-        unmask(payload, header.mask);
-        match header.opcode {
-            // After our close frame nothing but the peer's is of interest.
-            OpCode::Ping if matches!(self.state, State::Open) => self.pong = Some((&*payload).into()),
-            OpCode::Close => {
-                let peer = CloseFrame::decode(payload)?;
-                let reply = self.is_open().then(|| match peer.code {
-                    Some(code) => CloseFrame::encode(code, ""),
-                    None => Vec::new(),
-                });
-                self.end(reply, Some(peer));
-                return Ok(false);
-            }
-            _ => {}
-        }
-        self.consume(header.size + header.len as usize);
-        Ok(true)
-    }
-
-    /// Drops the first bytes of the input, and its memory with the last.
-    fn consume(&mut self, len: usize) {
-        if len >= self.input.len() {
-            self.input = BytesMut::new();
-        } else {
-            self.input.advance(len);
-        }
     }
 }

@@ -31,7 +31,7 @@ pub enum ProtocolError {
     /// A new message inside a fragmented one (RFC 6455 section 5.4).
     #[error("message inside a fragmented message")]
     UnexpectedMessage,
-    /// A message, or what its frames' headers announce of it, over [`Limits::max_message`].
+    /// A message, what its frames' headers announce of it, or what it inflates to, over [`Limits::max_message`].
     ///
     /// [`Limits::max_message`]: super::Limits::max_message
     #[error("message too big")]
@@ -44,6 +44,9 @@ pub enum ProtocolError {
     /// Text, or a close frame's reason, that is not UTF-8 (RFC 6455 section 8.1).
     #[error("invalid UTF-8")]
     InvalidUtf8,
+    /// A compressed message that cannot be inflated, or breaks off (RFC 7692 section 6.2).
+    #[error("invalid compressed message")]
+    InvalidDeflate,
     /// A close frame with a payload of one byte: half a code (RFC 6455 section 5.5.1).
     #[error("close frame with half a code")]
     InvalidClose,
@@ -53,11 +56,12 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The code of the close frame that tells the peer (RFC 6455 section 7.4.1): 1007 for bad UTF-8, 1009 for
-    /// a message over the limit, 1008 for too many fragments, 1002 for everything else.
+    /// The code of the close frame that tells the peer (RFC 6455 section 7.4.1): 1007 for bad UTF-8 and
+    /// what cannot be inflated, 1009 for a message over the limit, 1008 for too many fragments, 1002 for everything
+    /// else.
     pub fn close_code(self) -> CloseCode {
         match self {
-            ProtocolError::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            ProtocolError::InvalidUtf8 | ProtocolError::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             ProtocolError::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
             ProtocolError::TooManyFragments => CloseCode::POLICY_VIOLATION,
             _ => CloseCode::PROTOCOL_ERROR,

@@ -11,6 +11,12 @@ pub const MAX_CONTROL: usize = 125;
 /// The longest header of a frame, in bytes: 2, an 8-byte length, a 4-byte mask (RFC 6455 section 5.2).
 pub const MAX_HEADER: usize = 14;
 
+/// In a frame's first byte: the last frame of its message.
+const FIN: u8 = 0x80;
+
+/// In a frame's first byte: the message is compressed (RFC 7692 section 6).
+pub(super) const RSV1: u8 = 0x40;
+
 /// What a frame is (RFC 6455 section 5.2, and 11.8). The reserved ones have no variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -82,8 +88,8 @@ impl Header {
         let [first, rest @ ..] = input else {
             return Ok(None);
         };
-        let fin = first & 0x80 != 0;
-        let compressed = first & 0x40 != 0;
+        let fin = first & FIN != 0;
+        let compressed = first & RSV1 != 0;
         let opcode = OpCode::from_bits(first & 0x0f).ok_or(ProtocolError::ReservedOpCode(first & 0x0f))?;
         let may_compress = compression && matches!(opcode, OpCode::Text | OpCode::Binary);
         if first & 0x30 != 0 || (compressed && !may_compress) {
@@ -148,9 +154,18 @@ impl Header {
 /// payload must not be over [`MAX_CONTROL`] bytes.
 #[inline]
 pub fn encode(opcode: OpCode, prefix: Option<u8>, payload: &[u8], out: &mut BytesMut) {
+    debug_assert!(!opcode.is_control() || payload.len() + usize::from(prefix.is_some()) <= MAX_CONTROL);
+    put(FIN | opcode as u8, prefix, payload, out);
+}
+
+/// The same with RSV1: a data frame whose payload is compressed (RFC 7692 section 6.1).
+pub(super) fn encode_compressed(opcode: OpCode, payload: &[u8], out: &mut BytesMut) {
+    put(FIN | RSV1 | opcode as u8, None, payload, out);
+}
+
+#[inline]
+fn put(first: u8, prefix: Option<u8>, payload: &[u8], out: &mut BytesMut) {
     let len = payload.len() + usize::from(prefix.is_some());
-    debug_assert!(!opcode.is_control() || len <= MAX_CONTROL);
-    let first = 0x80 | opcode as u8;
     out.reserve(MAX_HEADER + len);
     match len {
         0..=125 => out.put_slice(&[first, len as u8]),

@@ -5,6 +5,8 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
+use super::deflate::Agreement;
+
 /// The only version of the protocol there is: the value of `Sec-WebSocket-Version` (RFC 6455 section 4.1).
 pub const VERSION: &str = "13";
 
@@ -57,6 +59,7 @@ pub struct Handshake {
     upgrade: bool,
     version: Once<bool>,
     key: Once<Option<[u8; 28]>>,
+    deflate: Option<Agreement>,
 }
 
 /// What to answer: the 101's values.
@@ -64,8 +67,9 @@ pub struct Handshake {
 pub struct Accept {
     /// The value of `Sec-WebSocket-Accept`: ASCII.
     pub key: [u8; 28],
-    // Extension negotiation: what was agreed (RFC 7692 section 5) goes here, for `Sec-WebSocket-Extensions`
-    // and for the connection.
+    /// Whether messages may be compressed: displayed, it is the value of `Sec-WebSocket-Extensions`, which must be
+    /// sent then; and the [`Connection`](super::Connection) must be told.
+    pub deflate: Option<Agreement>,
 }
 
 /// A header that must not be repeated (RFC 6455 section 11.3).
@@ -112,7 +116,12 @@ impl Handshake {
         self.key.put(accept_key(value.trim_ascii()).ok());
     }
 
-    // Extension negotiation: `extensions(&mut self, value)` for the `Sec-WebSocket-Extensions` lines goes here.
+    /// A `Sec-WebSocket-Extensions` line. The first offer of permessage-deflate that can be accepted is; what else
+    /// is offered, or makes no sense, is passed over (RFC 6455 section 9.1). Not to be called by a server that does
+    /// not want extensions.
+    pub fn extensions(&mut self, value: &[u8]) {
+        self.deflate = self.deflate.or_else(|| Agreement::negotiate(value));
+    }
 
     /// Whether the request asks for a WebSocket, well or badly: `Upgrade: websocket` is there.
     pub fn is_requested(&self) -> bool {
@@ -134,7 +143,10 @@ impl Handshake {
             return Err(HandshakeError::Version);
         }
         match self.key {
-            Once::One(Some(key)) => Ok(Accept { key }),
+            Once::One(Some(key)) => Ok(Accept {
+                key,
+                deflate: self.deflate,
+            }),
             _ => Err(HandshakeError::Key),
         }
     }

@@ -1,7 +1,8 @@
 //! Room 1 too: the WebSocket protocol as bytes in, messages out, and the other way round. No IO, no clock.
 //!
 //! [`handshake`] checks the request and makes the 101's key; from then on a [`Connection`] takes the bytes that
-//! were read and gives messages, takes messages and gives bytes to write. Below it lies [`frame`].
+//! were read and gives messages, takes messages and gives bytes to write. Below it lie [`frame`], and [`deflate`] for compressed
+//! messages.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
@@ -23,6 +24,7 @@
 mod assembly;
 mod close;
 mod connection;
+pub mod deflate;
 mod error;
 pub mod frame;
 pub mod handshake;
@@ -32,6 +34,6 @@ mod message;
 mod tests;
 
 pub use close::{CloseCode, CloseFrame, MAX_REASON};
-pub use connection::{CLOSE_TIMEOUT, Connection};
+pub use connection::{CLOSE_TIMEOUT, Connection, MAX_PONGS};
 pub use error::ProtocolError;
 pub use message::{Limits, Message};

@@ -22,4 +22,4 @@ macro_rules! fuzz {
     };
 }
 
-fuzz! { query payload_v3 payload_v4 packet frame handshake websocket session }
+fuzz! { query payload_v3 payload_v4 packet frame handshake extensions websocket inflate session }

@@ -52,7 +52,11 @@ struct Queues {
 /// What the socket wants sent.
 #[derive(Debug)]
 pub(crate) enum Outbound {
-    Frame(Frame),
+    Frame {
+        frame: Frame,
+        /// Whether it may be compressed.
+        compress: bool,
+    },
     Close(CloseCode, &'static str),
 }
 
@@ -299,7 +303,7 @@ impl Queues {
 impl Outbound {
     fn size(&self) -> usize {
         match self {
-            Outbound::Frame(frame) => frame.data.len() + ITEM_OVERHEAD,
+            Outbound::Frame { frame, .. } => frame.data.len() + ITEM_OVERHEAD,
             Outbound::Close(..) => 0,
         }
     }

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use super::link::{Link, Offer, Outbound};
 use crate::actor::messages;
 use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
+use crate::ws::deflate::Agreement;
 use crate::ws::{CloseCode, Connection, Limits, Message};
 
 /// How many bytes are handed to the connection in one go.
@@ -60,13 +61,14 @@ enum Role {
 
 impl WebSocketTransport {
     /// The transport of a session that begins on a WebSocket.
-    pub(crate) fn direct(link: Arc<Link>, max_message: usize) -> Self {
+    pub(crate) fn direct(link: Arc<Link>, deflate: Option<Agreement>) -> Self {
         let until = Instant::now() + OPEN_DELAY;
-        Self::new(link, max_message, Role::Opening { until })
+        Self::new(link, deflate, Role::Opening { until })
     }
 
-    /// A WebSocket that wants to become the transport of a session. It has `timeout` for each step of it.
-    pub(crate) fn upgrade(link: Arc<Link>, max_message: usize, timeout: Duration) -> Self {
+    /// A WebSocket that wants to become the transport of a session.
+    pub(crate) fn upgrade(link: Arc<Link>, deflate: Option<Agreement>) -> Self {
+        let timeout = link.socket().server().config().upgrade_timeout;
         let id = ProbeId(link.socket().next_id());
         link.socket().addr().do_send(messages::Attempt(Offer::new(&link)));
         let role = Role::Probing {
@@ -75,15 +77,24 @@ impl WebSocketTransport {
             timeout,
             deadline: Instant::now() + timeout,
         };
-        Self::new(link, max_message, role)
+        Self::new(link, deflate, role)
     }
 
-    fn new(link: Arc<Link>, max_message: usize, role: Role) -> Self {
+    fn new(link: Arc<Link>, deflate: Option<Agreement>, role: Role) -> Self {
+        let server = link.socket().server();
+        let config = server.config();
+        let limits = Limits {
+            max_message: config.max_http_buffer_size,
+            max_fragments: MAX_FRAGMENTS,
+        };
+        let connection = match (deflate, &config.per_message_deflate) {
+            (Some(agreement), Some(compression)) => {
+                Connection::with_deflate(limits, agreement, compression.threshold)
+            }
+            _ => Connection::new(limits),
+        };
         WebSocketTransport {
-            connection: Connection::new(Limits {
-                max_message,
-                max_fragments: MAX_FRAGMENTS,
-            }),
+            connection,
             revision: link.socket().protocol(),
             link,
             role,
@@ -154,12 +165,16 @@ impl WebSocketTransport {
         let connection = &mut self.connection;
         self.link
             .take_outbound(CHUNK, cx.waker(), |item, left| match item {
-                Outbound::Frame(frame) => {
+                Outbound::Frame { frame, compress } => {
                     if out.capacity() == 0 {
                         out.reserve(left.min(CHUNK));
                     }
                     let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
-                    connection.send(is_text, frame.prefix, payload, out);
+                    if compress {
+                        connection.send_compressed(is_text, frame.prefix, payload, out);
+                    } else {
+                        connection.send(is_text, frame.prefix, payload, out);
+                    }
                 }
                 Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
             });
@@ -282,6 +297,7 @@ fn broken(error: crate::ws::ProtocolError) -> Close {
     let description = match error {
         crate::ws::ProtocolError::MessageTooBig => "payload too large",
         crate::ws::ProtocolError::InvalidUtf8 => "invalid UTF-8",
+        crate::ws::ProtocolError::InvalidDeflate => "invalid compressed message",
         _ => "invalid WebSocket frame",
     };
     Close::because(CloseReason::TransportError, description)

@@ -101,3 +101,30 @@ fn keys_of_22_random_characters() {
     assert!(accept_key(b"abcdefghijklmnopqrstuvwx").is_err());
     assert!(accept_key(&[b'A'; 1000]).is_err());
 }
+
+#[test]
+fn extensions_in_one_line_or_several() {
+    let agreed = |lines: &[&str]| {
+        let mut handshake = Handshake::new();
+        handshake.connection(b"Upgrade");
+        handshake.upgrade(b"websocket");
+        handshake.version(b"13");
+        handshake.key(KEY.as_bytes());
+        lines
+            .iter()
+            .for_each(|line| handshake.extensions(line.as_bytes()));
+        let accept = handshake
+            .accept()
+            .expect("a good handshake whatever the extensions");
+        accept.deflate.map(|agreement| agreement.to_string())
+    };
+    const BOTH: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    assert_eq!(agreed(&[]), None);
+    assert_eq!(agreed(&["x-custom", "\"", "permessage-deflate; odd"]), None);
+    assert_eq!(agreed(&["x-custom", "permessage-deflate"]).as_deref(), Some(BOTH));
+    let two = [
+        "permessage-deflate; server_max_window_bits=11",
+        "permessage-deflate",
+    ];
+    assert_eq!(agreed(&two), Some(format!("{BOTH}; server_max_window_bits=11")));
+}

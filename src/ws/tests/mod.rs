@@ -2,8 +2,10 @@
 
 mod abuse;
 mod close;
+mod deflate;
 mod encode;
 mod handshake;
+mod inflate;
 mod messages;
 mod property;
 mod utf8;
@@ -11,7 +13,7 @@ mod utf8;
 use bytes::{Bytes, BytesMut};
 
 use super::mask::unmask;
-use super::{Connection, Limits, Message, ProtocolError};
+use super::{Connection, Limits, MAX_PONGS, Message, ProtocolError};
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;

@@ -45,6 +45,10 @@ export class EchoServer {
     return server;
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   async #address() {
     const listening = new Promise((resolve, reject) => {
       let text = "";

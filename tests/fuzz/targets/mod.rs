@@ -1,6 +1,7 @@
 //! The fuzz targets: functions over bytes that must not panic, each with what must hold for every input.
 
 mod codec;
+mod deflate;
 mod frames;
 mod model;
 mod requests;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use codec::{packet, payload_v3, payload_v4};
+pub use deflate::{extensions, inflate};
 pub use frames::{frame, handshake};
 pub use requests::query;
 pub use session::session;
