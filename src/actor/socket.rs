@@ -2,7 +2,10 @@
 //! wants is done. No rule of the protocol is decided here.
 
 mod mailbox;
+mod open;
 mod tickets;
+
+pub(crate) use open::Opened;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,14 +17,13 @@ use tokio::sync::oneshot;
 use self::tickets::Tickets;
 use super::current::{self, Command};
 use super::guard::Place;
-use super::handle::{OpenError, Server, Socket};
+use super::handle::Socket;
 use super::handler::Listeners;
-use super::handshake::Handshake;
 use super::messages::{CloseSession, Heartbeat, Send};
-use super::transport::{Glance, Link, Outbound, PendingPoll, decode};
+use super::transport::{Glance, Link, Outbound, decode};
 use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
-    Session, Sid, Transport, cost,
+    Session, cost,
 };
 use crate::ws::Message;
 
@@ -67,69 +69,6 @@ impl Drop for SocketActor {
         for link in self.link.take().into_iter().chain(probe) {
             link.abandon();
         }
-    }
-}
-
-/// A session that has just been opened.
-pub(crate) enum Opened {
-    /// On polling: the handshake is its first poll.
-    Polling(PendingPoll),
-    /// On a WebSocket, whose end of the link this is.
-    WebSocket(Arc<Link>),
-}
-
-impl Server {
-    /// Opens a session and starts its process on this thread. When this returns the session can be found.
-    pub(crate) async fn open(
-        &self,
-        sid: Sid,
-        handshake: Handshake,
-        base64: bool,
-    ) -> Result<Opened, OpenError> {
-        let context = Context::<SocketActor>::new();
-        let kept = handshake.keep(&self.config().keep_headers);
-        let socket = Socket::new(sid, context.address(), self.clone(), kept);
-        let mut place = Place::new(socket.clone());
-        self.register(socket.clone()).await?;
-        place.count();
-        let listeners = self
-            .application()
-            .connect(&socket, &handshake)
-            .map_err(|_| OpenError::Panicked)?;
-        let now = Instant::now();
-        let interest = listeners.interest();
-        let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
-        let link = (handshake.transport == Transport::WebSocket).then(|| Arc::new(Link::new(socket.clone())));
-        let mut actor = SocketActor {
-            session,
-            socket: socket.clone(),
-            listeners,
-            place,
-            poll: None,
-            push: None,
-            link: link.clone(),
-            probe: None,
-            signalled: true,
-            inbound: VecDeque::new(),
-            turn: TURN,
-            resting: false,
-            tickets: Tickets::default(),
-            timer: None,
-            linger: None,
-        };
-        // What the application said in its factory comes behind the open packet.
-        actor.obey(now);
-        actor.session.open(now, handshake.transport, &socket.id());
-        actor.socket.publish(&actor.session);
-        if let Some(link) = &link {
-            link.adopt();
-        }
-        context.run(actor);
-        log::debug!(target: "engineio::socket", "{:?} opened on {}", socket.id(), handshake.transport);
-        Ok(match link {
-            Some(link) => Opened::WebSocket(link),
-            None => Opened::Polling(PendingPoll::new(socket)),
-        })
     }
 }
 

@@ -1,0 +1,78 @@
+//! How a session begins: entered in the registry, shown to the application, opened, and its process started.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use super::tickets::Tickets;
+use super::{SocketActor, TURN};
+use crate::actor::guard::Place;
+use crate::actor::handle::{OpenError, Server, Socket};
+use crate::actor::handshake::Handshake;
+use crate::actor::transport::{Link, PendingPoll};
+use crate::proto::{Session, Sid, Transport};
+
+/// A session that has just been opened.
+pub(crate) enum Opened {
+    /// On polling: the handshake is its first poll.
+    Polling(PendingPoll),
+    /// On a WebSocket, whose end of the link this is.
+    WebSocket(Arc<Link>),
+}
+
+impl Server {
+    /// Opens a session and starts its process on this thread. When this returns the session can be found.
+    pub(crate) async fn open(
+        &self,
+        sid: Sid,
+        handshake: Handshake,
+        base64: bool,
+    ) -> Result<Opened, OpenError> {
+        let context = Context::<SocketActor>::new();
+        let kept = handshake.keep(&self.config().keep_headers);
+        let socket = Socket::new(sid, context.address(), self.clone(), kept);
+        let mut place = Place::new(socket.clone());
+        self.register(socket.clone()).await?;
+        place.count();
+        let listeners = self
+            .application()
+            .connect(&socket, &handshake)
+            .map_err(|_| OpenError::Panicked)?;
+        let now = Instant::now();
+        let interest = listeners.interest();
+        let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
+        let link = (handshake.transport == Transport::WebSocket).then(|| Arc::new(Link::new(socket.clone())));
+        let mut actor = SocketActor {
+            session,
+            socket: socket.clone(),
+            listeners,
+            place,
+            poll: None,
+            push: None,
+            link: link.clone(),
+            probe: None,
+            signalled: true,
+            inbound: VecDeque::new(),
+            turn: TURN,
+            resting: false,
+            tickets: Tickets::default(),
+            timer: None,
+            linger: None,
+        };
+        // What the application said in its factory comes behind the open packet.
+        actor.obey(now);
+        actor.session.open(now, handshake.transport, &socket.id());
+        actor.socket.publish(&actor.session);
+        if let Some(link) = &link {
+            link.adopt();
+        }
+        context.run(actor);
+        log::debug!(target: "engineio::socket", "{:?} opened on {}", socket.id(), handshake.transport);
+        Ok(match link {
+            Some(link) => Opened::WebSocket(link),
+            None => Opened::Polling(PendingPoll::new(socket)),
+        })
+    }
+}
