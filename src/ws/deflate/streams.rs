@@ -17,7 +17,8 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// an end there.
 const END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
-/// How hard to try: zlib's own default, as in `ws`.
+/// How hard to try: zlib's own default, as in `ws`. Never 1: with a small window and bytes that do not compress
+/// zlib-rs 0.6.8 runs over its own buffer there, and panics (`what_does_not_compress_in_small_windows`).
 const LEVEL: u32 = 6;
 
 /// The scratch buffer is kept up to this size, in bytes.

@@ -223,6 +223,27 @@ fn the_window_that_was_agreed_on_is_kept_to() {
 }
 
 #[test]
+fn what_does_not_compress_in_small_windows() {
+    // As the client tests' binary messages: they repeat, but not within the smallest window's reach.
+    let ring: Vec<u8> = (0..900_000_u32).map(|index| (index % 251) as u8 ^ 0xff).collect();
+    let noise = noise(900_000);
+    for bits in [9, 10, 15] {
+        let agreed = agreement(&format!("permessage-deflate; server_max_window_bits={bits}"));
+        for content in [&ring, &noise] {
+            let mut out = BytesMut::new();
+            assert!(
+                Connection::with_deflate(LIMITS, agreed, 0).send_compressed(false, None, content, &mut out)
+            );
+            assert!(
+                out.len() <= content.len() + 10,
+                "{bits} bits: {} bytes",
+                out.len()
+            );
+        }
+    }
+}
+
+#[test]
 fn nothing_is_compressed_for_nothing() {
     let long = [b'a'; 200];
     let noise = noise(5000);
