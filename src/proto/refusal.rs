@@ -42,7 +42,7 @@ pub enum BadRequest {
     TransportHandshake,
     /// An `Origin` header with bytes that no header may hold.
     InvalidOrigin,
-    /// The application made no id, or one that is taken.
+    /// The application made no id.
     IdGeneration,
     /// `EIO`, `sid` or `transport` is there more than once.
     DuplicateParameter,
