@@ -55,6 +55,9 @@ struct Options {
     /// Compress nothing.
     #[arg(long)]
     no_compression: bool,
+    /// Leave WebSockets in the HTTP server.
+    #[arg(long)]
+    no_handover: bool,
     /// Let pages of this origin in, with credentials, and no others.
     #[arg(long)]
     cors_origin: Option<String>,
@@ -82,6 +85,7 @@ impl Options {
         config.allow_upgrades = !self.no_upgrades;
         config.per_message_deflate = (!self.no_compression).then(Default::default);
         config.http_compression = (!self.no_compression).then(Default::default);
+        config.handover = !self.no_handover;
         config.cookie = self.cookie.as_ref().map(Cookie::named);
         config.origins = match &self.cors_origin {
             Some(origin) => Origins::List(vec![origin.clone()]),
@@ -182,6 +186,7 @@ impl Handler<Event> for EchoActor {
 macro_rules! serve {
     ($listener:expr, $workers:expr, $app:expr, $engine:expr) => {
         HttpServer::new(move || $app.service(engineio::scope(&$engine)))
+            .on_connect(engineio::on_connect)
             .h1_allow_half_closed(false)
             .keep_alive(KeepAlive::Os)
             .client_disconnect_timeout(Duration::ZERO)

@@ -54,6 +54,10 @@ pub struct Config {
     pub cookie: Option<Cookie>,
     /// Which implementation of WebSocket is used. Default: the built-in one.
     pub ws_engine: WsEngine,
+    /// Whether a WebSocket may come to own its TCP connection, where that is possible: plain HTTP/1.1 under Unix, on a
+    /// server with `on_connect(engineio::on_connect)`. Else its bytes pass through actix's HTTP dispatcher, which costs
+    /// more memory and time. Default true.
+    pub handover: bool,
     /// The path of all requests, compared exactly: nothing below it is taken. Default `/engine.io/`.
     pub path: String,
     /// Whether an upgrade request under our path that no transport takes is answered and its connection
@@ -192,6 +196,7 @@ impl Default for Config {
             http_compression: Some(Compression::default()),
             cookie: Some(Cookie::named("io")),
             ws_engine: WsEngine::BuiltIn,
+            handover: true,
             path: "/engine.io/".to_owned(),
             destroy_upgrade: true,
             destroy_upgrade_timeout: Duration::from_secs(1),

@@ -122,8 +122,8 @@ pub use actor::{
 };
 #[cfg(feature = "server")]
 pub use http::{
-    Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, run_until_signal,
-    scope,
+    Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, on_connect,
+    run_until_signal, scope,
 };
 
 /// The newest revision of the protocol that is spoken here, as engine.io exports it.

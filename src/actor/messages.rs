@@ -1,10 +1,12 @@
 //! The mailbox: every message that a socket or the server takes, in one file.
 
+use std::sync::Arc;
+
 use actix::prelude::Message;
 use tokio::sync::oneshot;
 
 use super::handle::Socket;
-use super::transport::Offer;
+use super::transport::{Carrier, Handed, Link, Offer};
 use crate::Data;
 use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, SendError};
 
@@ -111,23 +113,33 @@ pub(crate) struct Payload {
 /// A WebSocket with this session's id was opened.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Attempt(pub(crate) Offer);
+pub(crate) struct Attempt(pub(crate) Offer<Arc<Link>>);
 
 /// A WebSocket sent `2probe`.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Probe {
     pub(crate) id: ProbeId,
-    pub(crate) offer: Offer,
+    pub(crate) offer: Offer<Arc<Link>>,
 }
 
-/// A WebSocket sent `5`; what it sent behind waits in its link.
+/// A WebSocket sent `5`; what it sent behind comes along, or waits in its link.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Upgrade {
     pub(crate) id: ProbeId,
-    pub(crate) offer: Offer,
+    pub(crate) offer: Offer<Carrier>,
 }
+
+/// The connection of the WebSocket on which the session begins.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Adopt(pub(crate) Offer<Handed>);
+
+/// That connection will not come.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WireLost;
 
 /// The WebSocket of an upgrade attempt is gone.
 #[derive(Debug, Message)]

@@ -3,6 +3,7 @@
 
 mod mailbox;
 mod open;
+mod pump;
 mod tickets;
 
 pub(crate) use open::Opened;
@@ -20,7 +21,7 @@ use super::guard::Place;
 use super::handle::Socket;
 use super::handler::Listeners;
 use super::messages::{CloseSession, Heartbeat, Send};
-use super::transport::{Glance, Link, Outbound, decode};
+use super::transport::{Glance, Link, Outbound, Wire, decode};
 use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
     Session, cost,
@@ -43,8 +44,10 @@ pub struct SocketActor {
     place: Place,
     poll: Option<(PollId, oneshot::Sender<Result<Reply, Refusal>>)>,
     push: Option<(PushId, oneshot::Sender<Result<(), Refusal>>)>,
-    /// The WebSocket that is the transport.
+    /// The WebSocket that is the transport, if its connection is not ours.
     link: Option<Arc<Link>>,
+    /// The WebSocket that is the transport, with its connection. The [`Pump`](pump::Pump) runs as long as it is here.
+    wire: Option<Box<Wire>>,
     /// The WebSocket that wants to become it.
     probe: Option<(ProbeId, Arc<Link>)>,
     /// There is something to be seen at the link.
@@ -111,6 +114,11 @@ impl SocketActor {
                 break;
             }
         }
+        self.settle(now, ctx);
+    }
+
+    /// What comes behind each change: everybody can see it, and it goes on when it must.
+    fn settle(&mut self, now: Instant, ctx: &mut Context<Self>) {
         self.socket.publish(&self.session);
         match self.linger {
             None => self.arm(now, ctx),
@@ -155,6 +163,8 @@ impl SocketActor {
             Output::CloseWebSocket(close) => {
                 if let Some(link) = &self.link {
                     link.close(close);
+                } else if let Some(wire) = &mut self.wire {
+                    wire.close(now, close);
                 }
             }
         }
@@ -297,9 +307,12 @@ impl SocketActor {
     /// Sees to it that the session is woken at its next deadline. A timer that is early enough stays: it is
     /// cheaper to fire it in vain than to move it with every packet.
     fn arm(&mut self, now: Instant, ctx: &mut Context<Self>) {
-        let Some(due) = self.session.poll_timeout() else {
+        let Some(mut due) = self.session.poll_timeout() else {
             return;
         };
+        if let Some(deadline) = self.wire.as_ref().and_then(|wire| wire.deadline()) {
+            due = due.min(deadline);
+        }
         match self.timer {
             Some((at, _)) if at <= due => return,
             Some((_, timer)) => drop(ctx.cancel_future(timer)),
@@ -311,13 +324,7 @@ impl SocketActor {
 
     /// The session is over: stops as soon as the WebSocket has taken what is left, or at the deadline.
     fn finish(&mut self, now: Instant, deadline: Instant, ctx: &mut Context<Self>) {
-        let left = self.link.as_ref().map(|link| link.glance());
-        let drained = left.is_none_or(|glance| {
-            if glance.drained && glance.lost.is_none() {
-                self.tickets.all_sent_are_flushed();
-            }
-            glance.drained || glance.lost.is_some()
-        });
+        let drained = self.websocket_is_over();
         let awaited = self.session.poll_timeout();
         if awaited.is_none() {
             self.place.unregister();
@@ -327,7 +334,8 @@ impl SocketActor {
             ctx.stop();
             return;
         }
-        let due = awaited.map_or(deadline, |awaited| awaited.min(deadline));
+        let other = self.wire.as_ref().and_then(|wire| wire.deadline());
+        let due = awaited.into_iter().chain(other).fold(deadline, Instant::min);
         if self.timer.is_none_or(|(at, _)| at > due) {
             let timer = ctx.notify_later(Heartbeat, due.saturating_duration_since(now));
             self.timer = Some((due, timer));
@@ -336,6 +344,20 @@ impl SocketActor {
 
     fn is_over(&self) -> bool {
         self.session.ready_state() == ReadyState::Closed
+    }
+
+    /// Whether a WebSocket, if there is one, needs this actor no more.
+    fn websocket_is_over(&self) -> bool {
+        if let Some(wire) = &self.wire {
+            return wire.is_over();
+        }
+        let Some(link) = &self.link else { return true };
+        let glance = link.glance();
+        // What lay in the queue of a lost WebSocket is gone, not flushed.
+        if glance.drained && glance.lost.is_none() {
+            self.tickets.all_sent_are_flushed();
+        }
+        glance.drained || glance.lost.is_some()
     }
 
     /// `3probe`.

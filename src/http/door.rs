@@ -13,9 +13,9 @@ use super::admission::{Accept, Reject, guarded};
 use super::linger::drain;
 use super::push::Begun;
 use super::serving::Step;
-use super::{compress, headers, origin, polling, push, websocket};
+use super::{compress, handover, headers, origin, polling, push, websocket};
 use crate::actor::transport::PendingPoll;
-use crate::actor::{Extensions, OpenError, Server, Socket};
+use crate::actor::{Extensions, OpenError, Opened, Server, Socket};
 use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revision, Sid, Transport};
 use crate::{CloseReason, Config};
 
@@ -202,17 +202,27 @@ impl Door {
         let extensions = self.admit(req).await?;
         let handshake = headers::handshake(req, revision, transport, extensions);
         let sid = self.generate_id(&handshake).await.map_err(refuse)?;
-        let opened = self.server.open(sid.clone(), handshake, base64).await;
+        let io = accept
+            .is_some()
+            .then(|| handover::connection(req, self.config()))
+            .flatten();
+        let opened = self
+            .server
+            .open(sid.clone(), handshake, base64, io.is_some())
+            .await;
         let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
         let mut compress = false;
         let mut response = match (opened, accept) {
-            (crate::actor::Opened::Polling(poll), _) => {
+            (Opened::Polling(poll), _) => {
                 let reply = poll.await.map_err(refuse)?;
                 compress = reply.compress;
                 polling::answer(reply, jsonp.as_ref())
             }
-            (crate::actor::Opened::WebSocket(link), Some(accept)) => websocket::open(accept, payload, link),
-            (crate::actor::Opened::WebSocket(_), None) => return Err(refuse(Refusal::Internal)),
+            (Opened::WebSocket(link), Some(accept)) => websocket::open(&accept, payload, link),
+            (Opened::Awaiting(socket), Some(accept)) if let Some(io) = io => {
+                websocket::open_over(&accept, payload, socket, io)
+            }
+            _ => return Err(refuse(Refusal::Internal)),
         };
         self.finish(req, &mut response, Some(&sid)).map_err(|refusal| {
             if let Some(session) = self.server.client(&sid) {

@@ -4,6 +4,7 @@
 mod admission;
 mod compress;
 mod door;
+mod handover;
 mod headers;
 mod jsonp;
 mod linger;
@@ -17,5 +18,6 @@ mod serving;
 mod websocket;
 
 pub use admission::{Accept, Reject};
+pub use handover::on_connect;
 pub use listen::{Listener, listen, run_until_signal};
 pub use scope::{Endpoint, Scope, handle_request, handle_upgrade, scope};

@@ -1,6 +1,7 @@
 //! The 101 and its body: a WebSocket whose bytes pass through actix's HTTP connection. Works wherever HTTP/1.1
 //! does, behind TLS and any middleware.
 
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -13,10 +14,10 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::headers;
+use super::{handover, headers};
 use crate::Config;
 use crate::actor::Socket;
-use crate::actor::transport::{Link, WebSocketTransport};
+use crate::actor::transport::{Handover, Link, WebSocketTransport};
 use crate::proto::{BadRequest, Refusal};
 use crate::ws::handshake::Accept;
 
@@ -34,22 +35,36 @@ pub(super) fn accept(req: &HttpRequest, config: &Config) -> Result<Accept, Refus
 }
 
 /// A session that begins on this WebSocket.
-pub(super) fn open(accept: Accept, payload: Payload, link: Arc<Link>) -> HttpResponse {
-    respond(&accept, payload, WebSocketTransport::direct(link, accept.deflate))
+pub(super) fn open(accept: &Accept, payload: Payload, link: Arc<Link>) -> HttpResponse {
+    let transport = WebSocketTransport::direct(link, accept.deflate);
+    switch(accept, BoxBody::new(Body { payload, transport }))
+}
+
+/// The same, whose connection will be the socket's own.
+pub(super) fn open_over(accept: &Accept, payload: Payload, socket: Socket, io: TcpStream) -> HttpResponse {
+    let handover = Handover::direct(socket, accept.deflate);
+    switch(accept, handover::body(payload, io, handover))
 }
 
 /// A WebSocket that wants to become the transport of a session.
 pub(super) fn upgrade(req: &HttpRequest, payload: Payload, socket: Socket) -> Result<HttpResponse, Refusal> {
-    let accept = accept(req, socket.server().config())?;
-    let link = Arc::new(Link::new(socket));
-    let transport = WebSocketTransport::upgrade(link, accept.deflate);
-    Ok(respond(&accept, payload, transport))
+    let server = socket.server();
+    let accept = accept(req, server.config())?;
+    let body = match handover::connection(req, server.config()) {
+        Some(io) => handover::body(payload, io, Handover::upgrade(socket, accept.deflate)),
+        None => {
+            let transport = WebSocketTransport::upgrade(Arc::new(Link::new(socket)), accept.deflate);
+            BoxBody::new(Body { payload, transport })
+        }
+    };
+    Ok(switch(&accept, body))
 }
 
-fn respond(accept: &Accept, payload: Payload, transport: WebSocketTransport) -> HttpResponse {
+/// The 101.
+fn switch(accept: &Accept, body: BoxBody) -> HttpResponse {
     let mut response = HttpResponseBuilder::new(StatusCode::SWITCHING_PROTOCOLS)
         .upgrade("websocket")
-        .body(BoxBody::new(Body { payload, transport }));
+        .body(body);
     if let Ok(key) = HeaderValue::from_bytes(&accept.key) {
         response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, key);
     }

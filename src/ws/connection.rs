@@ -132,10 +132,16 @@ impl Connection {
     /// Takes bytes that were read. They are not copied if nothing is left from before and `input` is the only
     /// handle to its memory. After the end they are dropped.
     pub fn receive(&mut self, input: Bytes) {
+        match input.try_into_mut() {
+            Ok(input) => self.receive_mut(input),
+            Err(shared) => self.receive_slice(&shared),
+        }
+    }
+
+    /// The same, for bytes that nobody else holds.
+    pub fn receive_mut(&mut self, input: BytesMut) {
         if self.input.is_empty() && !self.is_closed() {
-            self.input = input
-                .try_into_mut()
-                .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+            self.input = input;
         } else {
             self.receive_slice(&input);
         }

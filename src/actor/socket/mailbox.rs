@@ -1,14 +1,17 @@
 //! The mailbox of a socket: what each message calls. An `if` about the protocol would be in the wrong room.
 
+use std::time::Instant;
+
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use super::SocketActor;
 use super::tickets::Tickets;
 use crate::actor::messages::{
-    Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe,
-    ProbeLost, Push, PushBegun, Send, Upgrade,
+    Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
+    Probe, ProbeLost, Push, PushBegun, Send, Upgrade, WireLost,
 };
+use crate::actor::transport::{Carrier, OPEN_DELAY};
 use crate::proto::{Close, CloseReason, SendError, cost};
 
 impl Handler<Send> for SocketActor {
@@ -204,16 +207,45 @@ impl Handler<Upgrade> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, Upgrade { id, offer }: Upgrade, ctx: &mut Self::Context) {
-        self.with_self(ctx, |actor, now| {
-            if actor.session.handle_upgrade(now, id).is_ok()
-                && let Some(link) = offer.take()
-            {
-                actor.probe = None;
-                link.adopt();
-                actor.signalled = true;
-                actor.link = Some(link);
+        let now = Instant::now();
+        if self.session.handle_upgrade(now, id).is_ok()
+            && let Some(carrier) = offer.take()
+        {
+            self.probe = None;
+            match carrier {
+                Carrier::Link(link) => {
+                    link.adopt();
+                    self.signalled = true;
+                    self.link = Some(link);
+                }
+                Carrier::Wire(handed) => self.adopt(handed, None, ctx),
             }
-        });
+        }
+        self.drain(now, ctx);
+    }
+}
+
+impl Handler<Adopt> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, Adopt(offer): Adopt, ctx: &mut Self::Context) {
+        let now = Instant::now();
+        // A session that has ended meanwhile has no use for it; the offer tells the peer.
+        if !self.is_over()
+            && let Some(handed) = offer.take()
+        {
+            self.adopt(handed, Some(now + OPEN_DELAY), ctx);
+        }
+        self.drain(now, ctx);
+    }
+}
+
+impl Handler<WireLost> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: WireLost, ctx: &mut Self::Context) {
+        let close = Close::new(CloseReason::TransportClose);
+        self.with_session(ctx, |session, _| session.handle_websocket_lost(close));
     }
 }
 

@@ -20,15 +20,19 @@ pub(crate) enum Opened {
     Polling(PendingPoll),
     /// On a WebSocket, whose end of the link this is.
     WebSocket(Arc<Link>),
+    /// On a WebSocket whose connection is still to come.
+    Awaiting(Socket),
 }
 
 impl Server {
-    /// Opens a session and starts its process on this thread. When this returns the session can be found.
+    /// Opens a session and starts its process on this thread. When this returns the session can be found. If it
+    /// begins on a WebSocket, `hands_over` tells whether its connection will be the socket's own.
     pub(crate) async fn open(
         &self,
         sid: Sid,
         handshake: Handshake,
         base64: bool,
+        hands_over: bool,
     ) -> Result<Opened, OpenError> {
         let context = Context::<SocketActor>::new();
         let kept = handshake.keep(&self.config().keep_headers);
@@ -43,7 +47,8 @@ impl Server {
         let now = Instant::now();
         let interest = listeners.interest();
         let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
-        let link = (handshake.transport == Transport::WebSocket).then(|| Arc::new(Link::new(socket.clone())));
+        let is_websocket = handshake.transport == Transport::WebSocket;
+        let link = (is_websocket && !hands_over).then(|| Arc::new(Link::new(socket.clone())));
         let mut actor = SocketActor {
             session,
             socket: socket.clone(),
@@ -52,6 +57,7 @@ impl Server {
             poll: None,
             push: None,
             link: link.clone(),
+            wire: None,
             probe: None,
             signalled: true,
             inbound: VecDeque::new(),
@@ -72,6 +78,7 @@ impl Server {
         log::debug!(target: "engineio::socket", "{:?} opened on {}", socket.id(), handshake.transport);
         Ok(match link {
             Some(link) => Opened::WebSocket(link),
+            None if is_websocket => Opened::Awaiting(socket),
             None => Opened::Polling(PendingPoll::new(socket)),
         })
     }

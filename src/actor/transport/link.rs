@@ -2,7 +2,7 @@
 //! in one go what the other has put there, and the mailbox carries signals only.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::pool::{self, Pool};
@@ -255,30 +255,6 @@ impl Link {
     pub(in crate::actor) fn abandon(&self) {
         if !self.lock().closed {
             self.close(Close::new(CloseReason::TransportClose));
-        }
-    }
-}
-
-/// A link that is offered to a socket. If nobody takes it, because the socket has died meanwhile say, its
-/// WebSocket is closed.
-#[derive(Debug)]
-pub(crate) struct Offer(Option<Arc<Link>>);
-
-impl Offer {
-    pub(super) fn new(link: &Arc<Link>) -> Self {
-        Offer(Some(link.clone()))
-    }
-
-    /// Takes the link: what becomes of it is the taker's business now.
-    pub(in crate::actor) fn take(mut self) -> Option<Arc<Link>> {
-        self.0.take()
-    }
-}
-
-impl Drop for Offer {
-    fn drop(&mut self) {
-        if let Some(link) = &self.0 {
-            link.close(Close::new(CloseReason::TransportClose));
         }
     }
 }

@@ -1,13 +1,20 @@
 //! The transport side of the mailbox: what a polling request and a WebSocket say to their socket, and how
 //! they hear from it. Owns no session state.
 
+mod handover;
 mod link;
+mod offer;
 mod polling;
 mod pool;
 mod websocket;
+mod wire;
 
+pub(crate) use handover::Handover;
 pub(super) use link::Glance;
-pub(crate) use link::{Link, Offer, Outbound};
+pub(crate) use link::{Link, Outbound};
+pub(crate) use offer::{Carrier, Offer};
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use websocket::WebSocketTransport;
-pub(super) use websocket::decode;
+pub(super) use websocket::{OPEN_DELAY, decode};
+pub(crate) use wire::Handed;
+pub(super) use wire::Wire;

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use actix_rt::time::{Sleep, sleep_until};
 use bytes::{Bytes, BytesMut};
 
-use super::link::{Link, Offer, Outbound};
+use super::link::{Link, Outbound};
+use super::offer::{Carrier, Offer};
+use crate::actor::handle::Socket;
 use crate::actor::messages;
 use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
 use crate::ws::deflate::Agreement;
@@ -21,11 +23,11 @@ use crate::ws::{CloseCode, Connection, Limits, Message};
 const CHUNK: usize = 32 * 1024;
 
 /// How long a peer that broke the protocol is listened to, so that it can hear what was wrong.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
 /// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
-const OPEN_DELAY: Duration = Duration::from_millis(1);
+pub(in crate::actor) const OPEN_DELAY: Duration = Duration::from_millis(1);
 
 /// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
 const MAX_FRAGMENTS: usize = 16 * 1024;
@@ -41,6 +43,8 @@ pub(crate) struct WebSocketTransport {
     sleep: Option<Pin<Box<Sleep>>>,
     /// Until when a peer that broke the protocol is listened to.
     linger: Option<Instant>,
+    /// Whether its connection goes to its socket with `5`.
+    hands_over: bool,
     ended: bool,
 }
 
@@ -57,6 +61,24 @@ enum Role {
     Opening { until: Instant },
     /// The session's transport.
     Session,
+    /// What was to become the session's transport, and belongs to its socket now.
+    HandedOver(ProbeId),
+}
+
+/// The WebSocket layer of a socket's connection.
+pub(super) fn connection(socket: &Socket, deflate: Option<Agreement>) -> Connection {
+    let server = socket.server();
+    let config = server.config();
+    let limits = Limits {
+        max_message: config.max_http_buffer_size,
+        max_fragments: MAX_FRAGMENTS,
+    };
+    match (deflate, &config.per_message_deflate) {
+        (Some(agreement), Some(compression)) => {
+            Connection::with_deflate(limits, agreement, compression.threshold)
+        }
+        _ => Connection::new(limits),
+    }
 }
 
 impl WebSocketTransport {
@@ -70,7 +92,9 @@ impl WebSocketTransport {
     pub(crate) fn upgrade(link: Arc<Link>, deflate: Option<Agreement>) -> Self {
         let timeout = link.socket().server().config().upgrade_timeout;
         let id = ProbeId(link.socket().next_id());
-        link.socket().addr().do_send(messages::Attempt(Offer::new(&link)));
+        link.socket()
+            .addr()
+            .do_send(messages::Attempt(Offer::new(link.clone())));
         let role = Role::Probing {
             id,
             probe: proto::Probe::default(),
@@ -81,27 +105,35 @@ impl WebSocketTransport {
     }
 
     fn new(link: Arc<Link>, deflate: Option<Agreement>, role: Role) -> Self {
-        let server = link.socket().server();
-        let config = server.config();
-        let limits = Limits {
-            max_message: config.max_http_buffer_size,
-            max_fragments: MAX_FRAGMENTS,
-        };
-        let connection = match (deflate, &config.per_message_deflate) {
-            (Some(agreement), Some(compression)) => {
-                Connection::with_deflate(limits, agreement, compression.threshold)
-            }
-            _ => Connection::new(limits),
-        };
         WebSocketTransport {
-            connection,
+            connection: connection(link.socket(), deflate),
             revision: link.socket().protocol(),
             link,
             role,
             sleep: None,
             linger: None,
+            hands_over: false,
             ended: false,
         }
+    }
+
+    /// The same, whose connection goes to its socket when it is upgraded: see [`take_upgraded`](Self::take_upgraded).
+    pub(super) fn handing_over(mut self) -> Self {
+        self.hands_over = true;
+        self
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        self.link.socket()
+    }
+
+    /// The connection, with what lies in it behind `5`, once that was read.
+    pub(super) fn take_upgraded(&mut self) -> Option<(ProbeId, Connection)> {
+        let Role::HandedOver(id) = self.role else {
+            return None;
+        };
+        let connection = std::mem::replace(&mut self.connection, connection(self.link.socket(), None));
+        Some((id, connection))
     }
 
     /// Whether more should be read now; if not, the waker is woken when it should.
@@ -114,6 +146,9 @@ impl WebSocketTransport {
         self.connection.receive(bytes);
         let mut batch = Link::batch();
         let end = loop {
+            if let Role::HandedOver(_) = self.role {
+                break None;
+            }
             match self.connection.poll_message() {
                 Ok(Some(message)) => self.handle_message(message, &mut batch),
                 Ok(None) if self.connection.is_closed() => {
@@ -202,17 +237,19 @@ impl WebSocketTransport {
                 *deadline = Instant::now() + *timeout;
                 socket.do_send(messages::Probe {
                     id,
-                    offer: Offer::new(&self.link),
+                    offer: Offer::new(self.link.clone()),
                 });
             }
             // Nothing asynchronous lies between reading `5` and the swap: what the client does next, on
             // whatever connection, comes behind this message.
             ProbeStep::Upgrade => {
                 log::debug!(target: "engineio::ws", "{:?}: upgraded", self.link.socket().id());
-                socket.do_send(messages::Upgrade {
-                    id,
-                    offer: Offer::new(&self.link),
-                });
+                if self.hands_over {
+                    self.role = Role::HandedOver(id);
+                    return;
+                }
+                let offer = Offer::new(Carrier::Link(self.link.clone()));
+                socket.do_send(messages::Upgrade { id, offer });
                 self.role = Role::Session;
             }
             ProbeStep::Fail => self.fail("unexpected packet during upgrade"),
@@ -230,6 +267,7 @@ impl WebSocketTransport {
     /// Tells the socket, once.
     fn lost(&mut self, close: Close) {
         match &self.role {
+            Role::HandedOver(_) => {}
             Role::Opening { .. } | Role::Session => self.link.lose(close),
             Role::Probing { id, probe, .. } => {
                 if *probe != proto::Probe::Waiting {
@@ -244,7 +282,7 @@ impl WebSocketTransport {
         if self.connection.is_open() {
             return match self.role {
                 Role::Opening { until: deadline } | Role::Probing { deadline, .. } => Some(deadline),
-                Role::Session => None,
+                Role::Session | Role::HandedOver(_) => None,
             };
         }
         self.connection.deadline().or(self.linger)
@@ -272,7 +310,7 @@ impl WebSocketTransport {
             }
             Role::Opening { .. } => self.role = Role::Session,
             Role::Probing { .. } => self.fail("upgrade timeout"),
-            Role::Session => {}
+            Role::Session | Role::HandedOver(_) => {}
         }
         true
     }
@@ -293,7 +331,7 @@ pub(in crate::actor) fn decode(message: Message, revision: Revision) -> Result<P
 }
 
 /// What a broken frame means for the session.
-fn broken(error: crate::ws::ProtocolError) -> Close {
+pub(super) fn broken(error: crate::ws::ProtocolError) -> Close {
     let description = match error {
         crate::ws::ProtocolError::MessageTooBig => "payload too large",
         crate::ws::ProtocolError::InvalidUtf8 => "invalid UTF-8",

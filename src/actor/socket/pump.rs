@@ -1,0 +1,136 @@
+//! The way of the data when the connection is the socket's own: one read, one batch, one write for each wake. The
+//! mailbox is empty whenever the pump runs, so what many messages want sent leaves in one write.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use super::{SocketActor, TURN};
+use crate::actor::transport::{Handed, Wire, decode};
+use crate::proto::{Close, CloseReason};
+
+/// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
+pub(super) struct Pump;
+
+impl ActorFuture<SocketActor> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut SocketActor,
+        ctx: &mut actix::Context<SocketActor>,
+        task: &mut Context<'_>,
+    ) -> Poll<()> {
+        actor.pump_wire(ctx, task)
+    }
+}
+
+impl SocketActor {
+    /// Takes a connection as the transport's.
+    pub(super) fn adopt(
+        &mut self,
+        handed: Handed,
+        quiet_until: Option<Instant>,
+        ctx: &mut actix::Context<Self>,
+    ) {
+        match Wire::new(handed, quiet_until) {
+            Ok(wire) => {
+                self.wire = Some(Box::new(wire));
+                ctx.spawn(Pump);
+            }
+            Err(error) => {
+                log::error!(target: "engineio::ws", "{:?}: {error}", self.socket.id());
+                self.session
+                    .handle_websocket_lost(Close::new(CloseReason::TransportError));
+            }
+        }
+    }
+
+    fn pump_wire(&mut self, ctx: &mut actix::Context<Self>, task: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        match &mut self.wire {
+            Some(wire) => wire.handle_timeout(now),
+            None => return Poll::Ready(()),
+        }
+        self.turn = TURN;
+        loop {
+            let took = self.take_in(now, task);
+            self.perform_all(now);
+            let put = self.put_out(task);
+            if !took && !put {
+                break;
+            }
+            if self.turn == 0 {
+                // The others of this thread have their turn.
+                task.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.settle(now, ctx);
+        Poll::Pending
+    }
+
+    /// Reads once, and feeds the session. Returns whether there was anything.
+    fn take_in(&mut self, now: Instant, task: &mut Context<'_>) -> bool {
+        let (mut any, mut has_read) = (false, false);
+        loop {
+            // A session that is over still waits for its peer's close frame.
+            let wants = self.session.is_reading() || self.is_over();
+            let Some(wire) = self.wire.as_mut().filter(|wire| wants && !wire.is_gone()) else {
+                return any;
+            };
+            let lost = match wire.poll_message(now) {
+                Ok(Some(message)) => {
+                    any = true;
+                    let packet = decode(message, self.session.revision());
+                    self.session.handle_frame(now, packet);
+                    self.perform_all(now);
+                    self.turn -= 1;
+                    if self.turn == 0 {
+                        return true;
+                    }
+                    continue;
+                }
+                Ok(None) if has_read => return any,
+                Ok(None) => match wire.poll_read(task) {
+                    Poll::Ready(Ok(())) => {
+                        (any, has_read) = (true, true);
+                        continue;
+                    }
+                    Poll::Ready(Err(close)) => close,
+                    Poll::Pending => return any,
+                },
+                Err(close) => close,
+            };
+            let news = !self.is_over();
+            self.session.handle_websocket_lost(lost);
+            return any || news;
+        }
+    }
+
+    /// Writes what the session wants sent, as far as the connection takes it. Returns whether anything left the
+    /// session.
+    fn put_out(&mut self, task: &mut Context<'_>) -> bool {
+        let Some(wire) = &mut self.wire else { return false };
+        let session = &mut self.session;
+        let (mut last, mut released) = (None, 0);
+        let all = wire.poll_write(task, || {
+            let outgoing = session.poll_frame()?;
+            released += outgoing.released;
+            last = Some(outgoing.number);
+            Some((outgoing.frame, outgoing.compress))
+        });
+        if released > 0 {
+            self.socket.release(released);
+        }
+        if let Some(number) = last {
+            self.tickets.sent(number);
+        }
+        if all {
+            self.tickets.all_sent_are_flushed();
+        }
+        last.is_some()
+    }
+}

@@ -1,0 +1,169 @@
+//! How a WebSocket comes to own its TCP connection: from its 101 on it is handed to its socket's actor, at once if
+//! the session begins on it, else when it is upgraded. Until then it is probed in a task of its own, which messages
+//! the socket as every upgrade does.
+
+use std::future::poll_fn;
+use std::net::TcpStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+use super::link::Link;
+use super::websocket::{WebSocketTransport, connection};
+use super::wire::Handed;
+use crate::actor::handle::Socket;
+use crate::actor::messages::{self, Adopt, WireLost};
+use crate::actor::transport::{Carrier, Offer};
+use crate::proto::ProbeId;
+use crate::ws::Connection;
+use crate::ws::deflate::Agreement;
+
+/// How many bytes are read in one go while probing: `2probe` and `5`, and little behind them.
+const READ_SIZE: usize = 1024;
+
+/// A WebSocket whose 101 has not left. Dropped, its socket is told that it will not come.
+#[derive(Debug)]
+pub(crate) struct Handover(Option<For>);
+
+#[derive(Debug)]
+enum For {
+    /// A session that begins on it.
+    Session {
+        socket: Socket,
+        connection: Box<Connection>,
+    },
+    /// A session that may move to it.
+    Upgrade(Box<WebSocketTransport>),
+}
+
+impl Handover {
+    /// For a session that begins on this WebSocket.
+    pub(crate) fn direct(socket: Socket, deflate: Option<Agreement>) -> Self {
+        let connection = Box::new(connection(&socket, deflate));
+        Handover(Some(For::Session { socket, connection }))
+    }
+
+    /// For a session that may move to this WebSocket.
+    pub(crate) fn upgrade(socket: Socket, deflate: Option<Agreement>) -> Self {
+        let transport = WebSocketTransport::upgrade(Arc::new(Link::new(socket)), deflate);
+        Handover(Some(For::Upgrade(Box::new(transport.handing_over()))))
+    }
+
+    /// The 101 has left: `io` is the connection, and `early` what the client sent behind its request.
+    pub(crate) fn complete(mut self, io: TcpStream, early: BytesMut) {
+        match self.0.take() {
+            Some(For::Session {
+                socket,
+                mut connection,
+            }) => {
+                connection.receive_mut(early);
+                let handed = Handed::new(io, *connection, BytesMut::new());
+                socket.addr().do_send(Adopt(Offer::new(handed)));
+            }
+            Some(For::Upgrade(transport)) => {
+                actix_rt::spawn(probe(transport, io, early));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        if let Some(For::Session { socket, .. }) = &self.0 {
+            socket.addr().do_send(WireLost);
+        }
+    }
+}
+
+/// Drives a WebSocket until it is upgraded, or ends.
+async fn probe(transport: Box<WebSocketTransport>, io: TcpStream, early: BytesMut) {
+    let socket = transport.socket().clone();
+    let Ok(io) = actix_rt::net::TcpStream::from_std(io) else {
+        log::error!(target: "engineio::ws", "{:?}: the connection cannot be watched", socket.id());
+        return;
+    };
+    let mut probing = Probing {
+        transport,
+        io,
+        input: BytesMut::new(),
+        unsent: BytesMut::new(),
+    };
+    probing.transport.receive(early.freeze());
+    let Some((id, connection)) = poll_fn(|cx| probing.poll(cx)).await else {
+        return;
+    };
+    if let Ok(io) = probing.io.into_std() {
+        // What the client does next, on whatever connection, comes behind this message, and what it has sent
+        // behind `5` travels in it.
+        let handed = Handed::new(io, connection, probing.unsent);
+        let offer = Offer::new(Carrier::Wire(handed));
+        socket.addr().do_send(messages::Upgrade { id, offer });
+    }
+}
+
+struct Probing {
+    transport: Box<WebSocketTransport>,
+    io: actix_rt::net::TcpStream,
+    input: BytesMut,
+    /// What the connection has not taken.
+    unsent: BytesMut,
+}
+
+impl Probing {
+    /// Ready with the connection when it is upgraded, without when it has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<(ProbeId, Connection)>> {
+        loop {
+            if let Some(upgraded) = self.transport.take_upgraded() {
+                return Poll::Ready(Some(upgraded));
+            }
+            if self.unsent.is_empty()
+                && let Poll::Ready(output) = self.transport.poll_output(cx)
+            {
+                match output {
+                    Some(bytes) => self.unsent = bytes.into(),
+                    None => return Poll::Ready(None),
+                }
+            }
+            let wrote = self.poll_write(cx);
+            match (self.poll_read(cx), wrote) {
+                (Poll::Ready(true), Poll::Ready(true) | Poll::Pending)
+                | (Poll::Pending, Poll::Ready(true)) => {}
+                (Poll::Pending, Poll::Pending) => return Poll::Pending,
+                (Poll::Ready(false), _) | (_, Poll::Ready(false)) => {
+                    self.transport.disconnected();
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    /// Whether the connection lives, once some bytes were written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.unsent.is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(Pin::new(&mut self.io).poll_write(cx, &self.unsent)) {
+            Ok(count) => {
+                self.unsent.advance(count);
+                Poll::Ready(count > 0)
+            }
+            Err(_) => Poll::Ready(false),
+        }
+    }
+
+    /// Whether the connection lives, once some bytes were read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.input.reserve(READ_SIZE);
+        let count = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input));
+        let lives = count.is_ok_and(|count| count > 0);
+        if lives {
+            self.transport.receive(self.input.split().freeze());
+        }
+        Poll::Ready(lives)
+    }
+}

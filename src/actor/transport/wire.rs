@@ -1,0 +1,281 @@
+//! A WebSocket whose TCP connection is its socket's own: it is read, taken apart and written inside the task of
+//! that socket's actor. No queue, lock or signal lies between. Decides nothing about the session.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use actix_rt::net::TcpStream;
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+use tokio::io::AsyncWrite;
+use tokio_util::io::poll_read_buf;
+
+use super::websocket::{LINGER, broken};
+use crate::proto::{Close, CloseReason, Frame};
+use crate::ws::{CloseCode, Connection, Message};
+
+/// How many bytes are read in one go.
+const READ_SIZE: usize = 64 * 1024;
+
+/// How many bytes are written in one go, but for the last message's.
+const WRITE_SIZE: usize = 64 * 1024;
+
+/// A message of fewer bytes is copied while messages are being kept.
+const SMALL: usize = READ_SIZE / 4;
+
+/// How many reads are copied after one whose messages were kept.
+const COPIED_READS: u32 = 64;
+
+thread_local! {
+    /// What the connections of this thread read into: messages are slices of it, and it is used again once they
+    /// are dropped.
+    static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(READ_SIZE));
+    /// What they encode into.
+    static OUTPUT: RefCell<BytesMut> = RefCell::default();
+    /// How many more reads are copied. Somebody keeps messages, and a small one must not keep a whole read.
+    static COPY: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A WebSocket on its way to its socket's actor, wherever that runs. Dropped on the way, its peer is told.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    io: std::net::TcpStream,
+    connection: Connection,
+    unsent: BytesMut,
+}
+
+impl Handed {
+    /// A connection that is not blocking, what was read of it, and what of its output was not written yet.
+    pub(super) fn new(io: std::net::TcpStream, connection: Connection, unsent: BytesMut) -> Self {
+        Handed {
+            io,
+            connection,
+            unsent,
+        }
+    }
+
+    /// Nobody takes it: as much of a goodbye as the connection takes at once.
+    pub(super) fn say_goodbye(mut self) {
+        say_goodbye(&mut self.connection, &mut self.unsent, |bytes| {
+            io::Write::write(&mut self.io, bytes)
+        });
+    }
+}
+
+/// A WebSocket in the hands of its socket's actor.
+#[derive(Debug)]
+pub(in crate::actor) struct Wire {
+    io: TcpStream,
+    connection: Connection,
+    /// What is encoded and the connection has not taken.
+    unsent: BytesMut,
+    /// Nothing leaves before.
+    quiet_until: Option<Instant>,
+    /// Until when a peer that broke the protocol is listened to.
+    linger: Option<Instant>,
+    /// The connection is gone.
+    gone: bool,
+}
+
+impl Wire {
+    /// # Errors
+    /// When the system does not let this thread watch the connection.
+    pub(in crate::actor) fn new(handed: Handed, quiet_until: Option<Instant>) -> io::Result<Self> {
+        Ok(Wire {
+            io: TcpStream::from_std(handed.io)?,
+            connection: handed.connection,
+            unsent: handed.unsent,
+            quiet_until,
+            linger: None,
+            gone: false,
+        })
+    }
+
+    /// Reads once. `Err` when the connection has ended; else ask for messages.
+    pub(in crate::actor) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Close>> {
+        let io = Pin::new(&mut self.io);
+        let read = INPUT.with_borrow_mut(|buffer| {
+            if !buffer.try_reclaim(READ_SIZE) {
+                // Messages of an earlier read are still there.
+                *buffer = BytesMut::with_capacity(READ_SIZE);
+                COPY.set(COPIED_READS);
+            }
+            match ready!(poll_read_buf(io, cx, buffer)) {
+                Ok(0) | Err(_) => Poll::Ready(None),
+                Ok(_) => Poll::Ready(Some(buffer.split())),
+            }
+        });
+        match ready!(read) {
+            Some(bytes) => {
+                self.connection.receive_mut(bytes);
+                COPY.set(COPY.get().saturating_sub(1));
+                Poll::Ready(Ok(()))
+            }
+            None => {
+                self.gone = true;
+                Poll::Ready(Err(Close::new(CloseReason::TransportClose)))
+            }
+        }
+    }
+
+    /// The next message of what was read.
+    ///
+    /// # Errors
+    /// What it means for the session that the WebSocket has ended, or broken the protocol.
+    #[inline]
+    pub(in crate::actor) fn poll_message(&mut self, now: Instant) -> Result<Option<Message>, Close> {
+        match self.connection.poll_message() {
+            Ok(Some(message)) if COPY.get() > 0 => Ok(Some(unshare(message))),
+            Ok(Some(message)) => Ok(Some(message)),
+            Ok(None) if self.connection.is_closed() => Err(Close::new(CloseReason::TransportClose)),
+            Ok(None) => Ok(None),
+            Err(error) => {
+                // Reading on for a moment keeps the close frame from being lost to a reset.
+                self.linger = Some(now + LINGER);
+                Err(broken(error))
+            }
+        }
+    }
+
+    /// Writes what was left, then what `next` has and the frames of the connection's own, as far as the peer takes
+    /// them. Returns whether nothing waits to be written.
+    pub(in crate::actor) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut next: impl FnMut() -> Option<(Frame, bool)>,
+    ) -> bool {
+        if self.gone || self.quiet_until.is_some() || !self.poll_unsent(cx) {
+            return false;
+        }
+        let mut out = OUTPUT.take();
+        let all = loop {
+            while out.len() < WRITE_SIZE
+                && let Some((frame, compress)) = next()
+            {
+                self.encode(&frame, compress, &mut out);
+            }
+            self.connection.transmit(&mut out);
+            if out.is_empty() {
+                break true;
+            }
+            let written = self.poll_write_bytes(cx, &out);
+            if written < out.len() {
+                self.unsent = BytesMut::from(&out[written..]);
+                break false;
+            }
+            out.clear();
+        };
+        out.clear();
+        if out.capacity() <= 2 * WRITE_SIZE {
+            OUTPUT.set(out);
+        }
+        all && !self.gone
+    }
+
+    fn encode(&mut self, frame: &Frame, compress: bool, out: &mut BytesMut) {
+        let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+        if compress {
+            self.connection
+                .send_compressed(is_text, frame.prefix, payload, out);
+        } else {
+            self.connection.send(is_text, frame.prefix, payload, out);
+        }
+    }
+
+    /// Writes what was left. Returns whether that was all of it.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.unsent.is_empty() {
+            return true;
+        }
+        let mut unsent = std::mem::take(&mut self.unsent);
+        unsent.advance(self.poll_write_bytes(cx, &unsent));
+        let done = unsent.is_empty();
+        if !done {
+            self.unsent = unsent;
+        }
+        done
+    }
+
+    /// How many of the bytes the connection takes now; it wakes `cx` when it takes more.
+    fn poll_write_bytes(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &bytes[written..]) {
+                Poll::Ready(Ok(count)) if count > 0 => written += count,
+                Poll::Ready(_) => {
+                    self.gone = true;
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        written
+    }
+
+    /// Begins the closing handshake.
+    pub(in crate::actor) fn close(&mut self, now: Instant, close: Close) {
+        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        self.connection.close(now, code, close.reason.as_str());
+    }
+
+    /// Nothing is left to be done for it: both sides have closed, or the connection is gone.
+    pub(in crate::actor) fn is_over(&self) -> bool {
+        let closed = self.connection.is_closed() && self.linger.is_none();
+        self.gone || (closed && self.unsent.is_empty() && !self.connection.has_transmit())
+    }
+
+    /// Whether the connection has been lost.
+    pub(in crate::actor) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub(in crate::actor) fn deadline(&self) -> Option<Instant> {
+        self.quiet_until.or(self.linger).or(self.connection.deadline())
+    }
+
+    /// Time has passed.
+    pub(in crate::actor) fn handle_timeout(&mut self, now: Instant) {
+        self.quiet_until.take_if(|until| *until <= now);
+        self.linger.take_if(|until| *until <= now);
+        self.connection.handle_timeout(now);
+    }
+}
+
+/// Its actor is gone: as much of a goodbye as the connection takes at once.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if !self.gone {
+            say_goodbye(&mut self.connection, &mut self.unsent, |bytes| {
+                self.io.try_write(bytes)
+            });
+        }
+    }
+}
+
+fn say_goodbye(
+    connection: &mut Connection,
+    unsent: &mut BytesMut,
+    write: impl FnOnce(&[u8]) -> io::Result<usize>,
+) {
+    if connection.is_open() {
+        let close = Close::new(CloseReason::TransportClose);
+        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        connection.close(Instant::now(), code, close.reason.as_str());
+        connection.transmit(unsent);
+        // What does not fit is lost, and the connection ends all the same.
+        let _ = write(unsent);
+    }
+}
+
+/// The same in memory of its own, if it is small.
+fn unshare(message: Message) -> Message {
+    match message {
+        Message::Text(text) if text.len() < SMALL => Message::Text(ByteString::from(&*text)),
+        Message::Binary(bytes) if bytes.len() < SMALL => Message::Binary(Bytes::copy_from_slice(&bytes)),
+        large => large,
+    }
+}

@@ -1,0 +1,148 @@
+//! How a WebSocket gets its TCP connection out of actix's HTTP dispatcher: the 101 has a body that says it has one
+//! byte, gives none, and so ends the dispatcher once the head has left, without a word on the wire. It works for plain
+//! TCP and HTTP/1.1 under Unix; elsewhere the bytes go on passing through the dispatcher.
+//!
+//! None of this is promised by actix-http: `tests/handover.rs` guards each assumption.
+
+use std::any::Any;
+use std::net::TcpStream;
+use std::pin::Pin;
+use std::sync::Once;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::HttpRequest;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Extensions, Payload};
+use actix_web::http::Version;
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+
+use crate::Config;
+use crate::actor::transport::Handover;
+
+/// What each connection of an `HttpServer` is to be told, so that WebSockets come to own theirs: much less memory for
+/// each of them, and more messages for each second of the processor.
+///
+/// ```no_run
+/// # #[actix_web::main] async fn main() -> std::io::Result<()> {
+/// # let server = engineio::Server::builder().start();
+/// use actix_web::{App, HttpServer};
+///
+/// HttpServer::new(move || App::new().service(engineio::scope(&server)))
+///     .on_connect(engineio::on_connect)
+///     .h1_allow_half_closed(false)
+///     .bind(("127.0.0.1", 3000))?
+///     .run()
+///     .await
+/// # }
+/// ```
+///
+/// Who has an `on_connect` of his own calls this from it. A connection that was handed over counts no more for
+/// `HttpServer::max_connections`, and `ServerHandle::stop` does not wait for it: [`Server::close`](crate::Server::close)
+/// does.
+pub fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
+    #[cfg(unix)]
+    if let Some(io) = connection.downcast_ref::<actix_rt::net::TcpStream>() {
+        extensions.insert(Descriptor(std::os::fd::AsRawFd::as_raw_fd(io)));
+    }
+    #[cfg(not(unix))]
+    let _ = (connection, extensions);
+}
+
+/// Which descriptor a connection has, as long as its dispatcher lives.
+#[derive(Debug, Clone, Copy)]
+struct Descriptor(#[cfg(unix)] std::os::fd::RawFd);
+
+/// A second handle to the connection on which this request came, if it may be handed over.
+pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<TcpStream> {
+    static TOLD: Once = Once::new();
+    if !config.handover {
+        return None;
+    }
+    let io = req
+        .conn_data()
+        .filter(|_| req.version() == Version::HTTP_11)
+        .and_then(|descriptor| duplicate(*descriptor, req));
+    if io.is_none() {
+        TOLD.call_once(|| {
+            log::debug!(
+                target: "engineio::ws",
+                "WebSockets stay in the HTTP server (TLS, HTTP/2, or no `on_connect(engineio::on_connect)`)"
+            );
+        });
+    }
+    io
+}
+
+/// The crate's one `unsafe`: a descriptor's number is borrowed while its connection serves the request.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn duplicate(Descriptor(number): Descriptor, req: &HttpRequest) -> Option<TcpStream> {
+    use std::os::fd::BorrowedFd;
+    if number < 0 {
+        return None;
+    }
+    // SAFETY: the number is not -1, and the dispatcher that has put it into the connection's data keeps the descriptor
+    // open while it serves the request. If an application kept the request beyond that, the number may be another
+    // descriptor's: then duplicating it is harmless, and its peer tells it from ours below.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let io = TcpStream::from(borrowed.try_clone_to_owned().ok()?);
+    (io.peer_addr().ok() == req.peer_addr()).then_some(io)
+}
+
+#[cfg(not(unix))]
+fn duplicate(_: Descriptor, _: &HttpRequest) -> Option<TcpStream> {
+    None
+}
+
+/// The body of a 101 whose connection is handed over.
+pub(super) fn body(payload: Payload, io: TcpStream, handover: Handover) -> BoxBody {
+    BoxBody::new(Body {
+        payload,
+        early: BytesMut::new(),
+        head_is_written: false,
+        handover: Some((io, handover)),
+    })
+}
+
+struct Body {
+    payload: Payload,
+    /// What the client sent behind its request.
+    early: BytesMut,
+    head_is_written: bool,
+    handover: Option<(TcpStream, Handover)>,
+}
+
+impl Body {
+    /// Takes all that the dispatcher has read. It feeds the payload before it polls the body, as long as the payload
+    /// has room: so it is emptied with every poll.
+    fn drain(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(bytes))) = Pin::new(&mut self.payload).poll_next(&mut cx) {
+            self.early.extend_from_slice(&bytes);
+        }
+    }
+}
+
+impl MessageBody for Body {
+    type Error = std::convert::Infallible;
+
+    /// A byte that never comes: the dispatcher gives up on the response, and drops the connection as it is.
+    fn size(&self) -> BodySize {
+        BodySize::Sized(1)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = &mut *self;
+        this.drain();
+        if !std::mem::replace(&mut this.head_is_written, true) {
+            // The dispatcher writes when the body has nothing.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some((io, handover)) = this.handover.take() {
+            handover.complete(io, std::mem::take(&mut this.early));
+        }
+        Poll::Ready(None)
+    }
+}
