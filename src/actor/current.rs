@@ -19,9 +19,12 @@ thread_local! {
     /// Whose handler runs on this thread: the address of its shared part, which lives as long as it runs.
     static RUNNING: Cell<usize> = const { Cell::new(0) };
     static COMMANDS: RefCell<VecDeque<Command>> = const { RefCell::new(VecDeque::new()) };
+    /// Whether there are any. A look at the queue costs more, and mostly there are none.
+    static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `handler` as the handler of `socket`. What it wants is queued for [`next`].
+#[inline]
 pub(super) fn run<R>(socket: usize, handler: impl FnOnce() -> R) -> R {
     struct Reset(usize);
     impl Drop for Reset {
@@ -34,20 +37,29 @@ pub(super) fn run<R>(socket: usize, handler: impl FnOnce() -> R) -> R {
 }
 
 /// Queues a command if it is for the socket whose handler runs, else gives it back.
+#[inline]
 pub(super) fn offer(socket: usize, command: Command) -> Result<(), Command> {
     if RUNNING.get() != socket {
         return Err(command);
     }
     COMMANDS.with_borrow_mut(|commands| commands.push_back(command));
+    ANY.set(true);
     Ok(())
 }
 
 /// The next command that was queued.
+#[inline]
 pub(super) fn next() -> Option<Command> {
+    if !ANY.get() {
+        return None;
+    }
     COMMANDS.with_borrow_mut(|commands| {
         let command = commands.pop_front();
-        if command.is_none() && commands.capacity() > MAX_KEPT {
-            *commands = VecDeque::new();
+        if commands.is_empty() {
+            ANY.set(false);
+            if commands.capacity() > MAX_KEPT {
+                *commands = VecDeque::new();
+            }
         }
         command
     })

@@ -272,6 +272,18 @@ impl Listeners {
         matches!(&self.handling, Some(Handling::Actor(recipient, _)) if !recipient.connected())
     }
 
+    /// Tells everybody of a message: what [`tell`](Self::tell) does, on a shorter way for what comes most often.
+    #[inline]
+    pub(super) fn tell_message(&mut self, socket: &Socket, data: Data) -> Result<(), Panicked> {
+        match (&self.hooks, &mut self.handling) {
+            (None, Some(Handling::Own(handler, _))) => {
+                let call = || current::run(socket.key(), || handler.on_message(socket, data));
+                catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
+            }
+            _ => self.tell(socket, proto::Event::Message(data)),
+        }
+    }
+
     /// Tells everybody. What they send meanwhile is queued in `current`.
     pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
         let call = || {

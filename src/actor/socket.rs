@@ -19,7 +19,7 @@ use self::tickets::Tickets;
 use super::current::{self, Command};
 use super::guard::Place;
 use super::handle::Socket;
-use super::handler::Listeners;
+use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Heartbeat, Send};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
 use crate::proto::{
@@ -192,11 +192,7 @@ impl SocketActor {
             self.place.uncount();
         }
         let told = self.listeners.tell(&self.socket, event);
-        self.obey(now);
-        if told.is_err() {
-            log::error!(target: "engineio::socket", "{:?}: its handler panicked", self.socket.id());
-            self.session.abort(CloseReason::Panicked);
-        }
+        self.told(now, told);
         if let Some(close) = end {
             log::debug!(
                 target: "engineio::socket",
@@ -206,7 +202,18 @@ impl SocketActor {
         }
     }
 
+    /// Does what the application wants after it was told.
+    #[inline]
+    fn told(&mut self, now: Instant, told: Result<(), Panicked>) {
+        self.obey(now);
+        if told.is_err() {
+            log::error!(target: "engineio::socket", "{:?}: its handler panicked", self.socket.id());
+            self.session.abort(CloseReason::Panicked);
+        }
+    }
+
     /// Does what a handler of this socket has queued.
+    #[inline]
     fn obey(&mut self, now: Instant) {
         while let Some(command) = current::next() {
             match command {

@@ -166,6 +166,22 @@ impl Packet {
         })
     }
 
+    /// Reads a packet from a WebSocket text message whose first byte comes apart.
+    ///
+    /// # Errors
+    /// Those of [`from_text`](Packet::from_text).
+    #[inline]
+    pub fn from_parts(first: u8, rest: ByteString, revision: Revision) -> Result<Self, DecodeError> {
+        if first == b'b' {
+            return Self::from_base64(rest.as_bytes(), revision);
+        }
+        let kind = PacketType::from_digit(first).ok_or(DecodeError::PacketType)?;
+        Ok(Packet {
+            kind,
+            data: Data::Text(rest),
+        })
+    }
+
     /// Reads a packet from a WebSocket binary message: a message as it is (revision 4), or
     /// `<number><bytes>` (revision 3).
     ///

@@ -262,6 +262,7 @@ impl Session {
     }
 
     /// What to do next, until `None`.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.flush_poll();

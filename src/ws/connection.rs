@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use self::reading::Ready;
@@ -163,6 +163,37 @@ impl Connection {
     /// was sent before), and nothing more is read.
     #[inline]
     pub fn poll_message(&mut self) -> Result<Option<Message>, ProtocolError> {
+        let Some((text, payload)) = self.poll_payload()? else {
+            return Ok(None);
+        };
+        if !text {
+            return Ok(Some(Message::Binary(payload)));
+        }
+        self.text(payload).map(|text| Some(Message::Text(text)))
+    }
+
+    /// The same for protocols that put a byte in front of a text: if it is ASCII it comes apart, without a copy.
+    ///
+    /// # Errors
+    /// Those of [`poll_message`](Connection::poll_message).
+    #[inline]
+    pub fn poll_prefixed(&mut self) -> Result<Option<(Option<u8>, Message)>, ProtocolError> {
+        let Some((text, mut payload)) = self.poll_payload()? else {
+            return Ok(None);
+        };
+        if !text {
+            return Ok(Some((None, Message::Binary(payload))));
+        }
+        let prefix = payload.first().copied().filter(u8::is_ascii);
+        if prefix.is_some() {
+            payload.advance(1);
+        }
+        self.text(payload).map(|text| Some((prefix, Message::Text(text))))
+    }
+
+    /// The next message's bytes, and whether they are to be text.
+    #[inline]
+    fn poll_payload(&mut self) -> Result<Option<(bool, Bytes)>, ProtocolError> {
         let (text, compressed, mut payload) = match self.read() {
             Ok(Ready::Nothing) => return Ok(None),
             Ok(Ready::Frame {
@@ -184,13 +215,12 @@ impl Connection {
                 Err(error) => return Err(self.fail(error)),
             }
         }
-        if !text {
-            return Ok(Some(Message::Binary(payload)));
-        }
-        match ByteString::try_from(payload) {
-            Ok(text) => Ok(Some(Message::Text(text))),
-            Err(_) => Err(self.fail(ProtocolError::InvalidUtf8)),
-        }
+        Ok(Some((text, payload)))
+    }
+
+    #[inline]
+    fn text(&mut self, payload: Bytes) -> Result<ByteString, ProtocolError> {
+        ByteString::try_from(payload).map_err(|_| self.fail(ProtocolError::InvalidUtf8))
     }
 
     /// Appends one message to `out`, as one frame: `prefix` if there is one, then `payload`. Text must be UTF-8,

@@ -8,8 +8,8 @@ use std::time::Instant;
 use actix::prelude::*;
 
 use super::{SocketActor, TURN};
-use crate::actor::transport::{Handed, Wire, decode};
-use crate::proto::{Close, CloseReason};
+use crate::actor::transport::{Handed, Wire};
+use crate::proto::{Close, CloseReason, DecodeError, Packet};
 
 /// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
 pub(super) struct Pump;
@@ -81,12 +81,10 @@ impl SocketActor {
             let Some(wire) = self.wire.as_mut().filter(|wire| wants && !wire.is_gone()) else {
                 return any;
             };
-            let lost = match wire.poll_message(now) {
-                Ok(Some(message)) => {
+            let lost = match wire.poll_packet(now, self.session.revision()) {
+                Ok(Some(packet)) => {
                     any = true;
-                    let packet = decode(message, self.session.revision());
-                    self.session.handle_frame(now, packet);
-                    self.perform_all(now);
+                    self.handle(now, packet);
                     self.turn -= 1;
                     if self.turn == 0 {
                         return true;
@@ -108,6 +106,19 @@ impl SocketActor {
             self.session.handle_websocket_lost(lost);
             return any || news;
         }
+    }
+
+    #[inline]
+    fn handle(&mut self, now: Instant, packet: Result<Packet, DecodeError>) {
+        match packet {
+            Ok(packet) if self.session.takes(&packet) => {
+                let data = self.session.take_message(now, packet);
+                let told = self.listeners.tell_message(&self.socket, data);
+                self.told(now, told);
+            }
+            packet => self.session.handle_frame(now, packet),
+        }
+        self.perform_all(now);
     }
 
     /// Writes what the session wants sent, as far as the connection takes it. Returns whether anything left the

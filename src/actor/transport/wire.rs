@@ -13,8 +13,8 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::websocket::{LINGER, broken};
-use crate::proto::{Close, CloseReason, Frame};
+use super::websocket::{LINGER, broken, decode};
+use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Message};
 
 /// How many bytes are read in one go.
@@ -121,15 +121,24 @@ impl Wire {
         }
     }
 
-    /// The next message of what was read.
+    /// The next packet of what was read, or what was none.
     ///
     /// # Errors
     /// What it means for the session that the WebSocket has ended, or broken the protocol.
     #[inline]
-    pub(in crate::actor) fn poll_message(&mut self, now: Instant) -> Result<Option<Message>, Close> {
-        match self.connection.poll_message() {
-            Ok(Some(message)) if COPY.get() > 0 => Ok(Some(unshare(message))),
-            Ok(Some(message)) => Ok(Some(message)),
+    pub(in crate::actor) fn poll_packet(
+        &mut self,
+        now: Instant,
+        revision: Revision,
+    ) -> Result<Option<Result<Packet, DecodeError>>, Close> {
+        match self.connection.poll_prefixed() {
+            Ok(Some((prefix, message))) => {
+                let message = if COPY.get() > 0 { unshare(message) } else { message };
+                Ok(Some(match (prefix, message) {
+                    (Some(prefix), Message::Text(text)) => Packet::from_parts(prefix, text, revision),
+                    (_, message) => decode(message, revision),
+                }))
+            }
             Ok(None) if self.connection.is_closed() => Err(Close::new(CloseReason::TransportClose)),
             Ok(None) => Ok(None),
             Err(error) => {
@@ -272,6 +281,7 @@ fn say_goodbye(
 }
 
 /// The same in memory of its own, if it is small.
+#[cold]
 fn unshare(message: Message) -> Message {
     match message {
         Message::Text(text) if text.len() < SMALL => Message::Text(ByteString::from(&*text)),

@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use super::Session;
+use crate::Data;
 use crate::proto::close::{Close, CloseReason};
-use crate::proto::state::{Link, WebSocket};
-use crate::proto::{DecodeError, Packet};
+use crate::proto::event::Events;
+use crate::proto::state::{Link, State, WebSocket};
+use crate::proto::{DecodeError, Packet, PacketType};
 
 impl Session {
     /// Whether packets of the WebSocket may be handled now. False while a POST from before the swap is
@@ -23,6 +25,24 @@ impl Session {
             Ok(packet) => self.handle_packet(now, packet),
             Err(_) => self.end(CloseReason::ParseError),
         }
+    }
+
+    /// Whether [`take_message`](Self::take_message) may take this packet of the WebSocket: a message for an open
+    /// session that nobody watches packet by packet.
+    #[inline]
+    pub fn takes(&self, packet: &Packet) -> bool {
+        packet.kind == PacketType::Message
+            && self.interest & (Events::MESSAGE | Events::PACKET) == Events::MESSAGE
+            && matches!(self.state, State::Open(Link::WebSocket(WebSocket { held: None })))
+    }
+
+    /// What [`handle_frame`](Self::handle_frame) does of a packet that it [`takes`](Self::takes), without the queue
+    /// of outputs: tell the application of this message now, if no output waits.
+    #[inline]
+    pub fn take_message(&mut self, now: Instant, packet: Packet) -> Data {
+        debug_assert!(self.takes(&packet) && self.outputs.is_empty());
+        self.heartbeat.seen(now);
+        packet.data
     }
 
     /// The WebSocket that was the transport is gone.
