@@ -12,6 +12,7 @@ use actix_web::http::{KeepAlive, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::oneshot;
 
+use super::handover::on_connect;
 use super::linger::close_after;
 use super::scope::{Scope, scope};
 use crate::actor::Server;
@@ -100,6 +101,7 @@ impl Listener {
                     not_implemented(&req, timeout)
                 }))
         })
+        .on_connect(on_connect)
         .h1_allow_half_closed(false)
         // Clients send in bursts; a new connection for each would cost both sides more than an idle one.
         .keep_alive(KeepAlive::Os)

@@ -101,6 +101,7 @@ macro_rules! host {
     ($factory:expr, $workers:expr) => {{
         let (listener, addr) = $crate::common::port();
         let http = actix_web::HttpServer::new($factory)
+            .on_connect(engineio::on_connect)
             .h1_allow_half_closed(false)
             .disable_signals()
             .workers($workers)

@@ -47,6 +47,7 @@ pub(crate) fn start_with(
             let server = build();
             let engine = server.clone();
             let http = HttpServer::new(move || App::new().service(set_up(engineio::scope(&engine))))
+                .on_connect(engineio::on_connect)
                 .h1_allow_half_closed(false)
                 .disable_signals()
                 .workers(workers)

@@ -138,6 +138,7 @@ fn http(server: &Server, options: &Options, listener: TcpListener) -> std::io::R
             .route("/", actix_web::web::get().guard(is_own).to(web::own_upgrade))
             .default_service(actix_web::web::to(web::rest))
     })
+    .on_connect(engineio::on_connect)
     .h1_allow_half_closed(false)
     .client_disconnect_timeout(Duration::ZERO)
     .disable_signals()

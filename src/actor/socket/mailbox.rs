@@ -211,14 +211,20 @@ impl Handler<Upgrade> for SocketActor {
         if self.session.handle_upgrade(now, id).is_ok()
             && let Some(carrier) = offer.take()
         {
-            self.probe = None;
+            let probe = self.probe.take();
             match carrier {
                 Carrier::Link(link) => {
                     link.adopt();
                     self.signalled = true;
                     self.link = Some(link);
                 }
-                Carrier::Wire(handed) => self.adopt(handed, None, ctx),
+                Carrier::Wire(mut handed) => {
+                    // `3probe` may not have left: the client need not wait for it.
+                    if let Some((_, link)) = probe {
+                        handed.send_first(&link);
+                    }
+                    self.adopt(handed, None, ctx);
+                }
             }
         }
         self.drain(now, ctx);
@@ -229,14 +235,13 @@ impl Handler<Adopt> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, Adopt(offer): Adopt, ctx: &mut Self::Context) {
-        let now = Instant::now();
         // A session that has ended meanwhile has no use for it; the offer tells the peer.
         if !self.is_over()
             && let Some(handed) = offer.take()
         {
-            self.adopt(handed, Some(now + OPEN_DELAY), ctx);
+            self.adopt(handed, Some(OPEN_DELAY), ctx);
         }
-        self.drain(now, ctx);
+        self.drain(Instant::now(), ctx);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -32,13 +32,18 @@ impl SocketActor {
     pub(super) fn adopt(
         &mut self,
         handed: Handed,
-        quiet_until: Option<Instant>,
+        quiet_for: Option<Duration>,
         ctx: &mut actix::Context<Self>,
     ) {
+        let quiet_until = quiet_for.map(|quiet_for| Instant::now() + quiet_for);
         match Wire::new(handed, quiet_until) {
             Ok(wire) => {
                 self.wire = Some(Box::new(wire));
                 ctx.spawn(Pump);
+                if let Some(quiet_for) = quiet_for {
+                    // All it takes is a wake.
+                    ctx.run_later(quiet_for, |_, _| ());
+                }
             }
             Err(error) => {
                 log::error!(target: "engineio::ws", "{:?}: {error}", self.socket.id());

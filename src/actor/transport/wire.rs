@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use actix_rt::net::TcpStream;
@@ -13,6 +13,7 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use super::link::{Link, Outbound};
 use super::websocket::{LINGER, broken, decode};
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Message};
@@ -55,6 +56,17 @@ impl Handed {
             connection,
             unsent,
         }
+    }
+
+    /// What was given to the link while it was probed comes first.
+    pub(in crate::actor) fn send_first(&mut self, link: &Link) {
+        link.take_outbound(usize::MAX, Waker::noop(), |item, _| {
+            if let Outbound::Frame { frame, .. } = item {
+                let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+                self.connection
+                    .send(is_text, frame.prefix, payload, &mut self.unsent);
+            }
+        });
     }
 
     /// Nobody takes it: as much of a goodbye as the connection takes at once.
@@ -241,9 +253,9 @@ impl Wire {
         self.gone
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, but for the end of the first silence.
     pub(in crate::actor) fn deadline(&self) -> Option<Instant> {
-        self.quiet_until.or(self.linger).or(self.connection.deadline())
+        self.linger.or(self.connection.deadline())
     }
 
     /// Time has passed.
