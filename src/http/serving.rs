@@ -10,6 +10,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
 use super::door::{Door, LocalBoxFuture};
 use super::headers::Upgrade;
+use super::push::Incoming;
 use crate::actor::transport::{PendingPoll, PendingPush};
 use crate::proto::{Jsonp, Refusal};
 
@@ -19,6 +20,9 @@ pub(super) enum Step {
     Done(HttpResponse),
     /// A GET waits for packets.
     Poll(PendingPoll, Option<Jsonp>),
+    /// A POST whose session has not heard of it. Its body may have come with its head: actix reads it when it has
+    /// polled us once (which is the flag), and then one message says it all.
+    Body(Incoming, bool),
     /// A POST, all of it read, waits for its session.
     Push(PendingPush),
     /// Whatever takes longer.
@@ -57,6 +61,20 @@ impl Future for Serving {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<HttpResponse> {
         let this = &mut *self;
+        if let Step::Body(push, polled) = &mut this.step {
+            match push.poll_complete(cx) {
+                Poll::Pending if !std::mem::replace(polled, true) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(push)) => this.step = Step::Push(push),
+                Poll::Pending | Poll::Ready(None) => {
+                    if let Step::Body(push, _) = std::mem::replace(&mut this.step, Step::Over) {
+                        this.step = Step::Later(this.door.read_push(&this.req, push));
+                    }
+                }
+            }
+        }
         let response = match &mut this.step {
             Step::Poll(poll, jsonp) => {
                 let answer = ready!(Pin::new(&mut *poll).poll(cx));
@@ -68,7 +86,7 @@ impl Future for Serving {
                 this.door.answer_push(&this.req, push.socket(), answer)
             }
             Step::Later(later) => ready!(later.as_mut().poll(cx)),
-            Step::Done(_) | Step::Over => match std::mem::replace(&mut this.step, Step::Over) {
+            Step::Done(_) | Step::Body(..) | Step::Over => match std::mem::replace(&mut this.step, Step::Over) {
                 Step::Done(response) => response,
                 // Polled after its end: the caller's mistake, answered all the same.
                 _ => Refusal::Internal.error_response(),
