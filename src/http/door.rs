@@ -143,7 +143,11 @@ impl Door {
     }
 
     /// Reads the body of a POST to its end, and answers.
-    pub(super) fn read_push(self: &Rc<Self>, req: &HttpRequest, push: Incoming) -> LocalBoxFuture<HttpResponse> {
+    pub(super) fn read_push(
+        self: &Rc<Self>,
+        req: &HttpRequest,
+        push: Incoming,
+    ) -> LocalBoxFuture<HttpResponse> {
         let (door, req) = (self.clone(), req.clone());
         Box::pin(async move {
             let (push, rest) = push.read().await;

@@ -109,11 +109,22 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 /// What every polling response carries: no cache may keep it, and old IE shall not take it for an attack.
 pub(super) fn decorate(req: &HttpRequest, headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let is_old_ie = text(req.headers(), &header::USER_AGENT)
-        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
-    if is_old_ie {
+    let agent = req.headers().get(header::USER_AGENT);
+    if agent.is_some_and(|agent| is_old_ie(agent.as_bytes())) {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
+}
+
+/// Whether there is `;MSIE` or `Trident/` in a user agent, looked for in one go: every poll is asked.
+fn is_old_ie(mut agent: &[u8]) -> bool {
+    while let [first, rest @ ..] = agent {
+        match first {
+            b';' if rest.starts_with(b"MSIE") => return true,
+            b'T' if rest.starts_with(b"rident/") => return true,
+            _ => agent = rest,
+        }
+    }
+    false
 }
 
 /// The value of `Set-Cookie` for a session.

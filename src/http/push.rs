@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
@@ -127,7 +129,8 @@ impl Incoming {
 
 /// `text/html`, lest some browsers offer a download (engine.io's experience).
 pub(super) fn ok() -> HttpResponse {
-    let mut response = HttpResponse::Ok().body(Bytes::from_static(b"ok"));
+    let body = BoxBody::new(Bytes::from_static(b"ok"));
+    let mut response = HttpResponse::with_body(StatusCode::OK, body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     headers.insert(

@@ -86,11 +86,13 @@ impl Future for Serving {
                 this.door.answer_push(&this.req, push.socket(), answer)
             }
             Step::Later(later) => ready!(later.as_mut().poll(cx)),
-            Step::Done(_) | Step::Body(..) | Step::Over => match std::mem::replace(&mut this.step, Step::Over) {
-                Step::Done(response) => response,
-                // Polled after its end: the caller's mistake, answered all the same.
-                _ => Refusal::Internal.error_response(),
-            },
+            Step::Done(_) | Step::Body(..) | Step::Over => {
+                match std::mem::replace(&mut this.step, Step::Over) {
+                    Step::Done(response) => response,
+                    // Polled after its end: the caller's mistake, answered all the same.
+                    _ => Refusal::Internal.error_response(),
+                }
+            }
         };
         this.step = Step::Over;
         Poll::Ready(response)

@@ -227,14 +227,15 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn read(query: &'a str) -> Result<Self, Refusal> {
         let mut found = Query::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let once = match &*name {
+        for part in query.split('&') {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let once = match &*decode(name) {
                 "EIO" => &mut found.eio,
                 "sid" => &mut found.sid,
                 "transport" => &mut found.transport,
                 // Of these the last one counts, as in an object made from the entries.
                 "j" => {
-                    found.jsonp = Some(value);
+                    found.jsonp = Some(decode(value));
                     continue;
                 }
                 "b64" => {
@@ -243,7 +244,7 @@ impl<'a> Query<'a> {
                 }
                 _ => continue,
             };
-            if once.replace(value).is_some() {
+            if once.replace(decode(value)).is_some() {
                 return Err(BadRequest::DuplicateParameter.into());
             }
         }
@@ -256,5 +257,18 @@ impl<'a> Query<'a> {
             Some("3") if allow_eio3 => Ok(Revision::V3),
             _ => Err(Refusal::UnsupportedProtocolVersion),
         }
+    }
+}
+
+/// A name or a value, decoded. Those of almost every client need none: a poll is little more than its query.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    match form_urlencoded::parse(text.as_bytes()).next() {
+        // Of a value what looks like a name: it holds no `&`, and its first `=` is put back.
+        Some((name, value)) if text.contains('=') => Cow::Owned(format!("{name}={value}")),
+        Some((name, _)) => name,
+        None => Cow::Borrowed(text),
     }
 }

@@ -334,3 +334,15 @@ fn another_revision_than_the_sessions_is_a_mismatch() {
 fn debug_hides_the_query() {
     assert!(!format!("{:?}", get("sid=secret")).contains("secret"));
 }
+
+#[test]
+fn names_and_values_are_decoded_as_forms_are() {
+    for text in [
+        "", "a", "a=b", "=", "a=b=c", "%61=%62", "a+b", "%", "%4", "%zz=%41", "%ff", "a%3D=%3D", "é+=%",
+    ] {
+        let whole: String = form_urlencoded::parse(format!("n={text}").as_bytes())
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        assert_eq!(super::decode(text), whole, "{text:?}");
+    }
+}
