@@ -112,8 +112,9 @@ impl Door {
                 Ok(Step::Poll(PendingPoll::new(socket), jsonp))
             }
             Call::Push { jsonp, binary, .. } => {
-                let push = push::begin(req, payload, socket, jsonp.is_some(), binary);
-                Ok(Step::Body(push, false))
+                let limit = self.config().max_http_buffer_size;
+                let push = push::begin(req, payload, socket, jsonp.is_some(), binary, limit);
+                Ok(Step::Body(push))
             }
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;

@@ -40,8 +40,8 @@ pub(super) fn begin(
     socket: Socket,
     jsonp: bool,
     binary: bool,
+    limit: usize,
 ) -> Incoming {
-    let limit = socket.server().config().max_http_buffer_size;
     let announced = headers::text(req.headers(), &header::CONTENT_LENGTH)
         .and_then(|length| length.parse().ok())
         .unwrap_or(0u64);
