@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::KeepHeaders;
@@ -84,23 +83,29 @@ impl Handshake {
 
     /// A copy with the headers that are to be kept.
     pub(crate) fn keep(&self, keep: &KeepHeaders) -> Handshake {
-        let mut kept = self.clone();
-        match keep {
-            KeepHeaders::All => {}
-            KeepHeaders::None => kept.headers = Headers::default(),
+        let headers = match keep {
+            KeepHeaders::All => self.headers.clone(),
+            KeepHeaders::None => Headers::default(),
             KeepHeaders::Only(names) => {
                 let is_wanted = |name: &str| names.iter().any(|keep| keep.eq_ignore_ascii_case(name));
-                kept.headers.0.retain(|(name, _)| is_wanted(name));
-                kept.headers.0.shrink_to_fit();
+                self.headers.iter().filter(|(name, _)| is_wanted(name)).collect()
             }
+        };
+        Handshake {
+            path: self.path.clone(),
+            query: self.query.clone(),
+            headers,
+            extensions: self.extensions.clone(),
+            ..*self
         }
-        kept
     }
 }
 
 /// Headers of a request, in the order in which they were given.
-#[derive(Debug, Clone, Default)]
-pub struct Headers(pub(crate) Vec<(ByteString, Bytes)>);
+///
+/// They lie in one piece of memory, which copies share: a session may keep them for life.
+#[derive(Clone, Default)]
+pub struct Headers(Arc<[u8]>);
 
 impl Headers {
     /// The first value of a header. The name is compared without regard to case.
@@ -112,7 +117,42 @@ impl Headers {
 
     /// All of them: names in lower case, values as bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            let (name, behind) = split_part(rest)?;
+            let (value, behind) = split_part(behind)?;
+            rest = behind;
+            Some((std::str::from_utf8(name).ok()?, value))
+        })
+    }
+}
+
+/// A part and what is behind it. In front of each stands its length.
+fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
+
+/// Names must be in lower case.
+impl<'a> FromIterator<(&'a str, &'a [u8])> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a [u8])>>(headers: I) -> Self {
+        let mut bytes = Vec::with_capacity(1024); // once, for most browsers
+        for part in headers
+            .into_iter()
+            .flat_map(|(name, value)| [name.as_bytes(), value])
+        {
+            // Nobody takes a header of 4 GB.
+            bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Headers(bytes.into())
+    }
+}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |(name, value)| (name, String::from_utf8_lossy(value));
+        f.debug_list().entries(self.iter().map(shown)).finish()
     }
 }
 

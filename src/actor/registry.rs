@@ -1,5 +1,7 @@
 //! Which session has which id: read by any thread, written by the `ServerActor` alone.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
@@ -8,7 +10,7 @@ use crate::proto::Sid;
 
 /// The sessions of a server by their id.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(DashMap<Sid, Socket>);
+pub(crate) struct Registry(DashMap<Sid, Socket, Keys>);
 
 /// Why a session was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,5 +53,53 @@ impl Registry {
 
     pub(crate) fn sockets(&self) -> Vec<Socket> {
         self.0.iter().map(|entry| entry.value().clone()).collect()
+    }
+}
+
+/// Makes the hasher of ids. Every request asks for one, and ids are short and mostly random: two multiplications
+/// a word do. Nobody can make ids collide, even where the application makes them of what clients say: the keys are
+/// random, and no hash is ever shown.
+#[derive(Debug, Clone)]
+struct Keys(u64, u64);
+
+impl Default for Keys {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Keys(random.hash_one(0), random.hash_one(1) | 1)
+    }
+}
+
+impl BuildHasher for Keys {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher {
+            hash: self.0,
+            key: self.1,
+        }
+    }
+}
+
+struct IdHasher {
+    hash: u64,
+    key: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            if let Some(room) = word.get_mut(..part.len()) {
+                room.copy_from_slice(part);
+            }
+            // Both halves of the product, so that every bit of the word reaches every bit of the hash.
+            let product = u128::from(self.hash ^ u64::from_le_bytes(word)) * u128::from(self.key);
+            self.hash = product as u64 ^ (product >> 64) as u64 ^ part.len() as u64;
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        let product = u128::from(self.hash) * u128::from(self.key);
+        product as u64 ^ (product >> 64) as u64
     }
 }

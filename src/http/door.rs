@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::admission::{Accept, Reject, guarded};
 use super::linger::drain;
-use super::push::Begun;
+use super::push::Incoming;
 use super::serving::Step;
 use super::{compress, handover, headers, origin, polling, push, websocket};
 use crate::actor::transport::PendingPoll;
@@ -112,20 +112,9 @@ impl Door {
                 Ok(Step::Poll(PendingPoll::new(socket), jsonp))
             }
             Call::Push { jsonp, binary, .. } => {
-                match push::begin(req, payload, socket, jsonp.is_some(), binary) {
-                    Begun::Complete(push) => Ok(Step::Push(push)),
-                    Begun::Incomplete(body) => {
-                        let (door, req) = (self.clone(), req.clone());
-                        Ok(Step::Later(Box::pin(async move {
-                            let (push, rest) = body.read().await;
-                            let socket = push.socket().clone();
-                            match push.await {
-                                Ok(()) => door.finish_for(&req, &socket, push::ok(), false),
-                                Err(refusal) => drain(*door.refuse(&req, refusal), rest),
-                            }
-                        })))
-                    }
-                }
+                let limit = self.config().max_http_buffer_size;
+                let push = push::begin(req, payload, socket, jsonp.is_some(), binary, limit);
+                Ok(Step::Body(push))
             }
             Call::Upgrade { .. } => {
                 self.check_origin(req)?;
@@ -152,6 +141,23 @@ impl Door {
             }
             Err(refusal) => *self.refuse(req, refusal),
         }
+    }
+
+    /// Reads the body of a POST to its end, and answers.
+    pub(super) fn read_push(
+        self: &Rc<Self>,
+        req: &HttpRequest,
+        push: Incoming,
+    ) -> LocalBoxFuture<HttpResponse> {
+        let (door, req) = (self.clone(), req.clone());
+        Box::pin(async move {
+            let (push, rest) = push.read().await;
+            let socket = push.socket().clone();
+            match push.await {
+                Ok(()) => door.finish_for(&req, &socket, push::ok(), false),
+                Err(refusal) => drain(*door.refuse(&req, refusal), rest),
+            }
+        })
     }
 
     /// The answer to a POST whose body was there at once.

@@ -3,7 +3,6 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method as HttpMethod, Version};
-use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::Cookie;
@@ -62,15 +61,26 @@ pub(super) fn head(req: &HttpRequest, upgrade: Upgrade) -> Head<'_> {
     // HTTP/2 has no `Upgrade`; whoever sends it there means nothing by it.
     let upgrade = upgrade == Upgrade::WebSocket && req.version() <= Version::HTTP_11;
     let binary_body = method == Method::Post
-        && text(req.headers(), &header::CONTENT_TYPE)
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/octet-stream"));
+        && req
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| is_binary(value.as_bytes()));
     Head {
         method,
         query: req.query_string(),
         upgrade,
         binary_body,
     }
+}
+
+/// Whether a content type is `application/octet-stream`, with parameters or without.
+fn is_binary(content_type: &[u8]) -> bool {
+    const BINARY: &[u8] = b"application/octet-stream";
+    content_type
+        .split_at_checked(BINARY.len())
+        .is_some_and(|(media, rest)| {
+            media.eq_ignore_ascii_case(BINARY) && matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
+        })
 }
 
 /// The request as the application sees it.
@@ -80,25 +90,23 @@ pub(super) fn handshake(
     transport: Transport,
     extensions: Extensions,
 ) -> Handshake {
-    let headers = req
-        .headers()
-        .iter()
-        .map(|(name, value)| {
-            (
-                ByteString::from(name.as_str()),
-                Bytes::copy_from_slice(value.as_bytes()),
-            )
-        })
-        .collect();
     Handshake {
         path: ByteString::from(req.path()),
         query: ByteString::from(req.query_string()),
-        headers: Headers(headers),
+        headers: packed(req.headers()),
         peer_addr: req.peer_addr(),
         revision,
         transport,
         extensions,
     }
+}
+
+/// Headers as the other rooms know them.
+pub(super) fn packed(headers: &HeaderMap) -> Headers {
+    let parts = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    parts.collect()
 }
 
 /// The first value of a header, if it is visible ASCII.
@@ -109,11 +117,22 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 /// What every polling response carries: no cache may keep it, and old IE shall not take it for an attack.
 pub(super) fn decorate(req: &HttpRequest, headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let is_old_ie = text(req.headers(), &header::USER_AGENT)
-        .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
-    if is_old_ie {
+    let agent = req.headers().get(header::USER_AGENT);
+    if agent.is_some_and(|agent| is_old_ie(agent.as_bytes())) {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
+}
+
+/// Whether there is `;MSIE` or `Trident/` in a user agent, looked for in one go: every poll is asked.
+fn is_old_ie(mut agent: &[u8]) -> bool {
+    while let [first, rest @ ..] = agent {
+        match first {
+            b';' if rest.starts_with(b"MSIE") => return true,
+            b'T' if rest.starts_with(b"rident/") => return true,
+            _ => agent = rest,
+        }
+    }
+    false
 }
 
 /// The value of `Set-Cookie` for a session.

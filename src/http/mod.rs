@@ -2,6 +2,7 @@
 //! read once, its socket is asked, the answer is written.
 
 mod admission;
+mod asked;
 mod compress;
 mod door;
 mod handover;

@@ -1,6 +1,8 @@
 //! GET: a poll and its answer.
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use bytes::Bytes;
 
@@ -33,7 +35,7 @@ pub(super) fn answer(reply: Reply, jsonp: Option<&Jsonp>) -> HttpResponse {
         None if body.binary => ("application/octet-stream", body.bytes),
         None => ("text/plain; charset=UTF-8", body.bytes),
     };
-    let mut response = HttpResponse::Ok().body(bytes);
+    let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if jsonp.is_some() {

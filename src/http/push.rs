@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
+use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
@@ -15,20 +17,13 @@ use crate::actor::Socket;
 use crate::actor::transport::PendingPush;
 use crate::proto::{PushBody, Refusal};
 
-/// A POST, as far as it is known when its head has come.
-pub(super) enum Begun {
-    /// Its body came along, and is with its session.
-    Complete(PendingPush),
-    /// There is more to come, or too much.
-    Incomplete(Incomplete),
-}
-
-/// A POST whose body must be read first.
-pub(super) struct Incomplete {
+/// A POST whose body must be read.
+pub(super) struct Incoming {
     body: Body,
     socket: Socket,
     form: Form,
-    early: Option<Refusal>,
+    /// Why there is no use in reading on.
+    failed: Option<Refusal>,
 }
 
 /// How the payload lies in the body.
@@ -38,42 +33,32 @@ struct Form {
     binary: bool,
 }
 
-/// Takes what there is of a payload, and hands it to its socket if that is all of it: most bodies are there
-/// with their head, and then one message says it all.
-pub(super) fn begin(req: &HttpRequest, payload: Payload, socket: Socket, jsonp: bool, binary: bool) -> Begun {
-    let limit = socket.server().config().max_http_buffer_size;
-    let form = Form {
-        jsonp,
-        binary: binary && !jsonp,
-    };
-    let mut body = Body {
-        payload,
-        limit,
-        first: Bytes::new(),
-        more: BytesMut::new(),
-    };
+/// A POST whose head has come. Nobody knows of it yet.
+pub(super) fn begin(
+    req: &HttpRequest,
+    payload: Payload,
+    socket: Socket,
+    jsonp: bool,
+    binary: bool,
+    limit: usize,
+) -> Incoming {
     let announced = headers::text(req.headers(), &header::CONTENT_LENGTH)
         .and_then(|length| length.parse().ok())
         .unwrap_or(0u64);
-    let early = if announced > limit as u64 {
-        Some(Refusal::PayloadTooLarge)
-    } else {
-        // Whoever waits for the rest polls with a waker of its own.
-        match body.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(bytes)) => {
-                let push = PendingPush::new(socket, form.binary, Some(form.payload(bytes)));
-                return Begun::Complete(push);
-            }
-            Poll::Ready(Err(refusal)) => Some(refusal),
-            Poll::Pending => None,
-        }
-    };
-    Begun::Incomplete(Incomplete {
-        body,
+    Incoming {
+        body: Body {
+            payload,
+            limit,
+            first: Bytes::new(),
+            more: BytesMut::new(),
+        },
         socket,
-        form,
-        early,
-    })
+        form: Form {
+            jsonp,
+            binary: binary && !jsonp,
+        },
+        failed: (announced > limit as u64).then_some(Refusal::PayloadTooLarge),
+    }
 }
 
 impl Form {
@@ -90,18 +75,37 @@ impl Form {
     }
 }
 
-impl Incomplete {
+impl Incoming {
+    /// Announces a POST whose body is there already, and hands it over with the same message.
+    ///
+    /// `Ready(None)` if it cannot be complete.
+    pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<Option<PendingPush>> {
+        if self.failed.is_some() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.body.poll(cx)) {
+            Ok(bytes) => {
+                let body = Some(self.form.payload(bytes));
+                Some(PendingPush::new(self.socket.clone(), self.form.binary, body))
+            }
+            Err(refusal) => {
+                self.failed = Some(refusal);
+                None
+            }
+        })
+    }
+
     /// Announces the POST, then reads its body to its end or its session's refusal. The answer is to be
     /// awaited of the push; what is left of the body comes along.
     pub(super) async fn read(self) -> (PendingPush, Payload) {
-        let Incomplete {
+        let Incoming {
             mut body,
             socket,
             form,
-            early,
+            failed,
         } = self;
         let mut push = PendingPush::new(socket, form.binary, None);
-        if let Some(refusal) = early {
+        if let Some(refusal) = failed {
             push.complete(Err(refusal));
             return (push, body.payload);
         }
@@ -125,7 +129,8 @@ impl Incomplete {
 
 /// `text/html`, lest some browsers offer a download (engine.io's experience).
 pub(super) fn ok() -> HttpResponse {
-    let mut response = HttpResponse::Ok().body(Bytes::from_static(b"ok"));
+    let body = BoxBody::new(Bytes::from_static(b"ok"));
+    let mut response = HttpResponse::with_body(StatusCode::OK, body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     headers.insert(
@@ -154,7 +159,7 @@ impl Body {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Refusal>> {
         loop {
-            match std::task::ready!(Pin::new(&mut self.payload).poll_next(cx)) {
+            match ready!(Pin::new(&mut self.payload).poll_next(cx)) {
                 Some(Ok(chunk)) if self.len() + chunk.len() > self.limit => {
                     return Poll::Ready(Err(Refusal::PayloadTooLarge));
                 }

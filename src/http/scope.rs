@@ -5,8 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::dev::{
-    AppService, HttpServiceFactory, Payload, ResourceDef, Service, ServiceFactory, ServiceRequest,
-    ServiceResponse,
+    AppService, HttpServiceFactory, ResourceDef, Service, ServiceFactory, ServiceRequest, ServiceResponse,
 };
 use actix_web::guard::{Guard, fn_guard};
 use actix_web::http::StatusCode;
@@ -14,6 +13,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::admission::{Accept, Reject};
+use super::asked::Asked;
 use super::door::Door;
 use super::headers::Upgrade;
 use super::linger::close_after;
@@ -119,16 +119,17 @@ struct Mounted {
 }
 
 impl Mounted {
-    fn serve(&self, req: HttpRequest, payload: Payload) -> Serving {
+    fn serve(&self, asked: Asked) -> Serving {
+        let req = asked.request();
         let upgrade = Upgrade::of(req.headers());
         if upgrade != Upgrade::Foreign {
-            return Serving::new(self.door.clone(), req, payload, upgrade);
+            return Serving::new(self.door.clone(), asked, upgrade);
         }
         let refusal = Refusal::from(BadRequest::TransportHandshake);
-        let mut response = *self.door.refuse(&req, refusal);
+        let mut response = *self.door.refuse(req, refusal);
         *response.status_mut() = self.unhandled;
         let response = close_after(response, self.door.config().destroy_upgrade_timeout);
-        Serving::done(self.door.clone(), req, response)
+        Serving::done(self.door.clone(), asked, response)
     }
 }
 
@@ -164,7 +165,8 @@ impl std::fmt::Debug for Endpoint {
 impl Endpoint {
     /// Answers a request of any kind. The path is not looked at.
     pub async fn handle_request(&self, req: &HttpRequest, payload: actix_web::web::Payload) -> HttpResponse {
-        self.0.serve(req.clone(), payload.into_inner()).await
+        let asked = Asked::shared(req.clone(), payload.into_inner());
+        self.0.serve(asked).await
     }
 }
 
@@ -182,10 +184,8 @@ pub async fn handle_request(
     req: &HttpRequest,
     payload: actix_web::web::Payload,
 ) -> HttpResponse {
-    scope(server)
-        .mount()
-        .serve(req.clone(), payload.into_inner())
-        .await
+    let asked = Asked::shared(req.clone(), payload.into_inner());
+    scope(server).mount().serve(asked).await
 }
 
 /// Answers an upgrade request for `server`, with no hooks. In actix an upgrade is a request like any other, so
@@ -225,7 +225,6 @@ impl Service<ServiceRequest> for ScopeService {
     }
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
-        let (req, payload) = req.into_parts();
-        ServingService(self.0.serve(req, payload))
+        ServingService(self.0.serve(Asked::routed(req)))
     }
 }

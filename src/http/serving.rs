@@ -5,13 +5,19 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::dev::{Payload, ServiceResponse};
-use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
+use actix_web::dev::ServiceResponse;
+use actix_web::{Error, HttpResponse, ResponseError};
 
+use super::asked::Asked;
 use super::door::{Door, LocalBoxFuture};
 use super::headers::Upgrade;
+use super::push::Incoming;
 use crate::actor::transport::{PendingPoll, PendingPush};
 use crate::proto::{Jsonp, Refusal};
+
+/// How often actix polls a request that has just come in before anybody else has his turn: when it has read the
+/// head, and when it has read what came with it.
+const EAGER_POLLS: u8 = 2;
 
 /// How far the answer is.
 pub(super) enum Step {
@@ -19,6 +25,9 @@ pub(super) enum Step {
     Done(HttpResponse),
     /// A GET waits for packets.
     Poll(PendingPoll, Option<Jsonp>),
+    /// A POST of which its session has not heard: its body may have come with its head, and then one message
+    /// says it all.
+    Body(Incoming),
     /// A POST, all of it read, waits for its session.
     Push(PendingPush),
     /// Whatever takes longer.
@@ -30,26 +39,45 @@ pub(super) enum Step {
 /// A request on its way to its answer.
 pub(super) struct Serving {
     door: Rc<Door>,
-    req: HttpRequest,
+    asked: Asked,
     step: Step,
+    /// How often it was polled in vain.
+    turns: u8,
 }
 
 impl Serving {
-    pub(super) fn new(door: Rc<Door>, req: HttpRequest, payload: Payload, upgrade: Upgrade) -> Self {
+    pub(super) fn new(door: Rc<Door>, mut asked: Asked, upgrade: Upgrade) -> Self {
+        let payload = asked.take_payload();
         let step = door
-            .begin(&req, payload, upgrade)
+            .begin(asked.request(), payload, upgrade)
             .unwrap_or_else(|refused| Step::Done(*refused));
-        Serving { door, req, step }
+        Serving {
+            door,
+            asked,
+            step,
+            turns: 0,
+        }
     }
 
     /// An answer without a question to anybody.
-    pub(super) fn done(door: Rc<Door>, req: HttpRequest, response: HttpResponse) -> Self {
+    pub(super) fn done(door: Rc<Door>, asked: Asked, response: HttpResponse) -> Self {
         Serving {
             door,
-            req,
+            asked,
             step: Step::Done(response),
+            turns: 0,
         }
     }
+}
+
+/// Whether a request waits longer than its neighbours' `turns`. If not it will be polled again.
+fn is_late(turns: &mut u8, limit: u8, cx: &Context<'_>) -> bool {
+    if *turns >= limit {
+        return true;
+    }
+    *turns += 1;
+    cx.waker().wake_by_ref();
+    false
 }
 
 impl Future for Serving {
@@ -57,22 +85,42 @@ impl Future for Serving {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<HttpResponse> {
         let this = &mut *self;
+        if let Step::Body(push) = &mut this.step {
+            match push.poll_complete(cx) {
+                Poll::Ready(Some(push)) => this.step = Step::Push(push),
+                Poll::Pending if !is_late(&mut this.turns, EAGER_POLLS - 1, cx) => return Poll::Pending,
+                Poll::Pending | Poll::Ready(None) => {
+                    if let Step::Body(push) = std::mem::replace(&mut this.step, Step::Over) {
+                        this.step = Step::Later(this.door.read_push(this.asked.request(), push));
+                    }
+                }
+            }
+        }
         let response = match &mut this.step {
             Step::Poll(poll, jsonp) => {
-                let answer = ready!(Pin::new(&mut *poll).poll(cx));
+                let Poll::Ready(answer) = Pin::new(&mut *poll).poll(cx) else {
+                    // A busy session answers within a turn, and then nothing need be put away.
+                    if is_late(&mut this.turns, EAGER_POLLS, cx) {
+                        this.asked.pack();
+                    }
+                    return Poll::Pending;
+                };
+                this.asked.unpack();
                 this.door
-                    .answer_poll(&this.req, poll.socket(), jsonp.as_ref(), answer)
+                    .answer_poll(this.asked.request(), poll.socket(), jsonp.as_ref(), answer)
             }
             Step::Push(push) => {
                 let answer = ready!(Pin::new(&mut *push).poll(cx));
-                this.door.answer_push(&this.req, push.socket(), answer)
+                this.door.answer_push(this.asked.request(), push.socket(), answer)
             }
             Step::Later(later) => ready!(later.as_mut().poll(cx)),
-            Step::Done(_) | Step::Over => match std::mem::replace(&mut this.step, Step::Over) {
-                Step::Done(response) => response,
-                // Polled after its end: the caller's mistake, answered all the same.
-                _ => Refusal::Internal.error_response(),
-            },
+            Step::Done(_) | Step::Body(_) | Step::Over => {
+                match std::mem::replace(&mut this.step, Step::Over) {
+                    Step::Done(response) => response,
+                    // Polled after its end: the caller's mistake, answered all the same.
+                    _ => Refusal::Internal.error_response(),
+                }
+            }
         };
         this.step = Step::Over;
         Poll::Ready(response)
@@ -87,6 +135,7 @@ impl Future for ServingService {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(Ok(ServiceResponse::new(self.0.req.clone(), response)))
+        let request = self.0.asked.request().clone();
+        Poll::Ready(Ok(ServiceResponse::new(request, response)))
     }
 }

@@ -227,7 +227,10 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn read(query: &'a str) -> Result<Self, Refusal> {
         let mut found = Query::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let mut rest = Some(query);
+        while let Some(text) = rest {
+            let (name, value);
+            (name, value, rest) = split_parameter(text);
             let once = match &*name {
                 "EIO" => &mut found.eio,
                 "sid" => &mut found.sid,
@@ -256,5 +259,51 @@ impl<'a> Query<'a> {
             Some("3") if allow_eio3 => Ok(Revision::V3),
             _ => Err(Refusal::UnsupportedProtocolVersion),
         }
+    }
+}
+
+/// The first parameter of a query, its value, and what is behind it. One look at each byte: a poll is little more
+/// than its query.
+fn split_parameter(query: &str) -> (Cow<'_, str>, Cow<'_, str>, Option<&str>) {
+    let (mut equals, mut end, mut is_encoded) = (None, query.len(), false);
+    let mut bytes = query.bytes().enumerate();
+    while let Some((at, byte)) = bytes.find(|(_, byte)| SPECIAL[usize::from(*byte)]) {
+        match byte {
+            b'&' => {
+                end = at;
+                break;
+            }
+            b'=' => equals = equals.or(Some(at)),
+            _ => is_encoded = true,
+        }
+    }
+    // All cuts are at ASCII.
+    let part = |from, to| query.get(from..to).unwrap_or_default();
+    let name = part(0, equals.unwrap_or(end));
+    let value = equals.map_or("", |equals| part(equals + 1, end));
+    let rest = query.get(end + 1..);
+    match is_encoded {
+        true => (decode(name), decode(value), rest),
+        false => (Cow::Borrowed(name), Cow::Borrowed(value), rest),
+    }
+}
+
+/// By byte, whether it means more than itself in a query.
+static SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    special[b'&' as usize] = true;
+    special[b'=' as usize] = true;
+    special[b'%' as usize] = true;
+    special[b'+' as usize] = true;
+    special
+};
+
+/// A name or a value, decoded.
+fn decode(text: &str) -> Cow<'_, str> {
+    match form_urlencoded::parse(text.as_bytes()).next() {
+        // Of a value what looks like a name: it holds no `&`, and its first `=` is put back.
+        Some((name, value)) if text.contains('=') => Cow::Owned(format!("{name}={value}")),
+        Some((name, _)) => name,
+        None => Cow::Borrowed(text),
     }
 }

@@ -334,3 +334,39 @@ fn another_revision_than_the_sessions_is_a_mismatch() {
 fn debug_hides_the_query() {
     assert!(!format!("{:?}", get("sid=secret")).contains("secret"));
 }
+
+#[test]
+fn parameters_are_read_as_forms_are() {
+    for query in [
+        "",
+        "&",
+        "a",
+        "a=b",
+        "=",
+        "=b",
+        "a=b=c",
+        "a=b&&c=d&",
+        "%61=%62",
+        "a+b",
+        "%",
+        "%4&b",
+        "%zz=%41",
+        "%ff",
+        "a%3D=%3D",
+        "a%26=%26&%=+",
+        "é+=%&é=ü",
+        "a=+=+b&=&c%3d",
+    ] {
+        let (mut read, mut rest) = (Vec::new(), Some(query));
+        while let Some(text) = rest {
+            let (name, value);
+            (name, value, rest) = super::split_parameter(text);
+            read.push((name, value));
+        }
+        // An empty part is no parameter in a form, and no parameter that matters here.
+        read.retain(|(name, value)| !name.is_empty() || !value.is_empty());
+        let mut expected: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        expected.retain(|(name, value)| !name.is_empty() || !value.is_empty());
+        assert_eq!(read, expected, "{query:?}");
+    }
+}

@@ -80,19 +80,17 @@ impl Session {
         if count > 0 {
             self.tell_flush(count);
         }
+        let leaving = self.buffer.iter().take(count).map(|outgoing| &outgoing.packet);
+        let body = payload::encode(leaving.chain(&last), self.revision, !self.base64);
         let (mut released, mut flushed, mut compress) = (0, 0, false);
-        let mut packets = Vec::with_capacity(count + 1);
         for outgoing in self.buffer.drain(..count) {
             self.buffered -= cost(&outgoing.packet.data);
             released += outgoing.released();
             flushed = outgoing.number;
             compress |= outgoing.compress;
-            packets.push(outgoing.packet);
         }
         self.taken -= released;
-        packets.extend(last);
         self.last_reply = Some(poll);
-        let body = payload::encode(packets.iter(), self.revision, !self.base64);
         self.outputs.push_back(Output::Reply(Reply {
             poll,
             body,
