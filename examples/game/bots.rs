@@ -4,8 +4,9 @@ use crate::blob::{Blob, Id, Steer};
 use crate::geometry::Vec2;
 use crate::world::{BIG_PEARLS, HEIGHT, WIDTH, World};
 
-const NAMES: [&str; 12] = [
-    "Pip", "Moss", "Juno", "Fig", "Otto", "Wren", "Biscuit", "Lux", "Plum", "Kiki", "Rollo", "Sol",
+const NAMES: [&str; 24] = [
+    "Pip", "Moss", "Juno", "Fig", "Otto", "Wren", "Biscuit", "Lux", "Plum", "Kiki", "Rollo", "Sol", "Bean",
+    "Tilly", "Nori", "Gus", "Olive", "Zuzu", "Dot", "Pogo", "Ivy", "Momo", "Tofu", "Una",
 ];
 const FEAR: f32 = 190.0; // units between the edges
 const APPETITE: f32 = 210.0;

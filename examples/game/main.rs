@@ -34,7 +34,7 @@ struct Options {
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// How many play at least: bots fill up.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=60))]
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u8).range(0..=60))]
     fill: u8,
     /// Makes the same arena each time; without it it is another one each time.
     #[arg(long)]

@@ -1,7 +1,8 @@
 // The chat: what happens when somebody does something or the hub says something. view.js draws, connection.js
 // connects; what page and hub say to each other stands in wire.rs.
 //
-// The room is the part of the address behind "#", so a room has a link: /#lobby.
+// The room is the part of the address behind "#", so a room has a link: /#/lobby. (Without the slash a browser would
+// look for an element of that id.)
 
 import { Connection } from "./shared/connection.js";
 import { Panel } from "./shared/panel.js";
@@ -33,7 +34,7 @@ const REASONS = {
   "text too long": "longer than 2000 characters",
 };
 
-const view = new View({ join, say, leave, typing, go: (wish) => { location.hash = roomName(wish) || room; } });
+const view = new View({ join, say, leave, typing, go: (wish) => { location.hash = `/${roomName(wish) || room}`; } });
 const panel = new Panel(
   { transports: (names) => connection.use(names), retry: () => connection.retryNow() },
   "What you write stays here.",
@@ -76,7 +77,7 @@ function roomOfAddress() {
 }
 
 function roomName(wish) {
-  return wish.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 24).replace(/^-|-$/g, "");
+  return wish.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-/, "").slice(0, 24).replace(/-$/, "");
 }
 
 function send(message) {
@@ -184,7 +185,7 @@ function refused(reason) {
   if (here) {
     view.notice(`You cannot enter #${room}: ${why}`);
     room = here;
-    history.replaceState(null, "", `#${here}`);
+    history.replaceState(null, "", `#/${here}`);
     return view.wanted(here);
   }
   // After a loss the server may still hold the old session, under this very name, until its ping timeout.

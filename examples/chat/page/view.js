@@ -154,7 +154,7 @@ export class View {
     rooms.sort((a, b) => a.name.localeCompare(b.name));
     const links = (rooms) => rooms.map(({ name, people }) => {
       const link = element("a", "", name);
-      link.href = `#${name}`;
+      link.href = `#/${name}`;
       if (name === this.#room) link.setAttribute("aria-current", "page");
       link.append(element("span", "count", people));
       const item = element("li");

@@ -43,7 +43,7 @@ const controls = new Controls($("canvas"), $("dash"), $("stick"), () => {
 });
 const panel = new Panel(
   { transports: (transports) => connection.use(transports), retry: () => connection.retryNow() },
-  "The arena goes on without you.",
+  "The arena goes on.",
 );
 const connection = new Connection(panel.transports, {
   state: (state, seconds) => panel.state(state, seconds),

@@ -47,16 +47,19 @@ export class View {
       $("size").textContent = size(blobs[rank]);
       $("rank").textContent = `place ${rank + 1} of ${blobs.length}`;
     }
-    const shown = blobs.slice(0, LEADERS).map((blob) => [blob.id, names.get(blob.id) ?? "", size(blob)]);
+    const ranks = [...blobs.keys()].slice(0, LEADERS);
+    if (rank >= LEADERS) ranks[LEADERS - 1] = rank; // oneself is always in the list
+    const shown = ranks.map((at) => [blobs[at].id, at + 1, names.get(blobs[at].id) ?? "", size(blobs[at])]);
     const text = JSON.stringify([shown, me, names.size]);
     if (text === this.#leaders) return;
     this.#leaders = text;
     $("count").textContent = names.size;
-    $("leaders").replaceChildren(...shown.map(([id, name, size]) => {
+    $("leaders").replaceChildren(...shown.map(([id, place, name, size]) => {
       const item = element("li", id === me ? "own" : "");
+      item.value = place;
       const swatch = element("i", "swatch");
       swatch.style.setProperty("--hue", hue(id));
-      item.append(swatch, element("span", "name", name));
+      item.append(element("span", "place", place), swatch, element("span", "name", name));
       if (id === me) item.append(element("span", "tag", "you"));
       item.append(element("span", "size", size));
       return item;
