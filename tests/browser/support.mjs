@@ -1,7 +1,7 @@
-// What the browser tests share: the chat server as a child process, Chromium, and the page's parts by name.
+// What the browser tests share: the examples' servers as child processes, Chromium, and what the pages have in common.
 //
-// ENGINEIO_CHAT  the built example (default: target/debug/examples/chat)
-// CHROMIUM       the browser (default: /usr/bin/chromium)
+// ENGINEIO_CHAT, ENGINEIO_GAME  the built examples (default: target/debug/examples/chat, .../game)
+// CHROMIUM                      the browser (default: /usr/bin/chromium)
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -11,43 +11,42 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const chat = process.env.ENGINEIO_CHAT ?? `${root}target/debug/examples/chat`;
+const servers = {
+  chat: process.env.ENGINEIO_CHAT ?? `${root}target/debug/examples/chat`,
+  game: process.env.ENGINEIO_GAME ?? `${root}target/debug/examples/game`,
+};
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const DEADLINE = 20_000; // ms, for whatever a test waits for
 
 export function checkTools() {
   assert.ok(existsSync(executablePath),
     `no Chromium at ${executablePath}: install it (Debian, Ubuntu: apt install chromium) or name it in CHROMIUM`);
-  assert.ok(existsSync(chat),
-    `no chat server at ${chat}: build it (cargo build --example chat) or name it in ENGINEIO_CHAT`);
-  assert.ok(existsSync(`${root}examples/chat/node_modules/engine.io-client`),
-    "the page's package is missing: run `npm ci` in examples/chat");
+  for (const [name, path] of Object.entries(servers)) {
+    assert.ok(existsSync(path),
+      `no server at ${path}: build it (cargo build --example ${name}) or name it in ENGINEIO_${name.toUpperCase()}`);
+  }
+  assert.ok(existsSync(`${root}examples/shared/node_modules/engine.io-client`),
+    "the pages' package is missing: run `npm ci` in examples/shared");
 }
 
-/** A path in output/, which git ignores. */
-export function screenshotPath(name) {
-  mkdirSync(`${root}output`, { recursive: true });
-  return `${root}output/${name}`;
-}
-
-/** Starts the chat; resolves once it says where it listens. */
-export async function startServer(port = 0) {
-  const child = spawn(chat, ["--port", String(port)], { stdio: ["ignore", "pipe", "inherit"] });
+/** Starts an example, chat or game; resolves once it says where it listens. */
+export async function startServer(name, port = 0, args = []) {
+  const child = spawn(servers[name], ["--port", String(port), ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const stop = async () => {
     child.kill("SIGTERM");
-    return await within(ended, "the chat server did not end after SIGTERM", () => child.kill("SIGKILL"));
+    return await within(ended, "the server did not end after SIGTERM", () => child.kill("SIGKILL"));
   };
   const lines = createInterface({ input: child.stdout });
   const listening = new Promise((resolve, reject) => {
     child.once("error", reject);
-    ended.then(({ code, signal }) => reject(new Error(`the chat server ended at once: ${code ?? signal}`)));
+    ended.then(({ code, signal }) => reject(new Error(`the server ended at once: ${code ?? signal}`)));
     lines.on("line", (line) => {
       const found = /listening on (http:\/\/\S+:(\d+))/.exec(line);
       if (found) resolve({ url: found[1], port: Number(found[2]), stop, kill: (signal) => child.kill(signal) });
     });
   });
-  return await within(listening, "the chat server did not say that it listens", () => child.kill("SIGKILL"));
+  return await within(listening, "the server did not say that it listens", () => child.kill("SIGKILL"));
 }
 
 async function within(promise, message, giveUp) {
@@ -69,20 +68,8 @@ export async function launch() {
   });
 }
 
-/** A bare session on polling, without a page, that joins and then says nothing more. */
-export async function joinSilently(url, name) {
-  const endpoint = `${url}/engine.io/?EIO=4&transport=polling`;
-  const { sid } = JSON.parse((await (await fetch(endpoint)).text()).slice(1));
-  const post = async (body) => {
-    const answer = await fetch(`${endpoint}&sid=${sid}`, { method: "POST", body });
-    assert.equal(answer.status, 200);
-  };
-  await post(`4${JSON.stringify({ type: "join", name })}`);
-  return { close: () => post("1") };
-}
-
-/** One person with a page of its own. Everything waits with a deadline. */
-export class Person {
+/** Somebody with a page of its own. Everything waits with a deadline. */
+export class Visitor {
   constructor(page, problems) {
     this.page = page;
     this.problems = problems; // errors and missing files, as the page met them
@@ -94,6 +81,7 @@ export class Person {
     const page = await context.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
     page.on("response", (response) => { if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`); });
     // Every state that the pill went through, in order.
     await page.addInitScript(() => {
@@ -106,30 +94,7 @@ export class Person {
       });
     });
     await page.goto(url);
-    return new Person(page, problems);
-  }
-
-  async join(name) {
-    await this.page.getByLabel("Your name").fill(name);
-    await this.page.getByRole("button", { name: "Join" }).click();
-    await this.sees(`You joined as ${name.trim()}`);
-  }
-
-  async say(text) {
-    await this.page.getByRole("textbox", { name: "Message" }).fill(text);
-    await this.page.keyboard.press("Enter");
-    await this.page.locator(".own:not(.pending):not(.failed) .bubble").filter({ hasText: text }).waitFor();
-  }
-
-  /** Waits for a notice. */
-  async sees(text) {
-    await this.page.locator(".notice").getByText(text, { exact: true }).last().waitFor();
-  }
-
-  async hears(from, text) {
-    const message = this.page.locator(".message:not(.own)").filter({ has: this.page.getByText(text, { exact: true }) });
-    await message.waitFor();
-    assert.equal(await message.locator(".who").textContent(), from);
+    return new this(page, problems);
   }
 
   async pill(text) {
@@ -140,8 +105,9 @@ export class Person {
     return await this.page.evaluate(() => window.pillStates);
   }
 
-  async people() {
-    return (await this.page.locator("#people .name").allTextContents()).sort();
+  /** Uses the page's own switch. */
+  async allowWebSocket(allowed) {
+    await this.page.getByRole("switch", { name: "Allow WebSocket" }).setChecked(allowed);
   }
 
   /** Whether nothing is cut off or pushed out of the window at this width, in CSS pixels. */
@@ -151,6 +117,11 @@ export class Person {
       const wide = [document.documentElement, document.querySelector(".bar"), document.querySelector(".shell")];
       return wide.every((node) => node.scrollWidth <= node.clientWidth);
     });
+  }
+
+  async screenshot(name) {
+    mkdirSync(`${root}output`, { recursive: true });
+    await this.page.screenshot({ path: `${root}output/${name}.png` }); // a folder that git ignores
   }
 
   async leaves() {

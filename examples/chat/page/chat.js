@@ -1,93 +1,120 @@
-// The chat: what the page and the hub say to each other. view.js draws, connection.js connects.
+// The chat: what happens when somebody does something or the hub says something. view.js draws, connection.js
+// connects; what page and hub say to each other stands in wire.rs.
 //
-// Every message is one text message of Engine.IO that holds one JSON object.
-//
-//   page -> hub
-//     {"type":"join","name":"Ada"}     first of all; the hub trims the name
-//     {"type":"say","text":"hi"}       once joined
-//   hub -> page
-//     {"type":"welcome","id":"..","name":"Ada","people":["Ada","Bob"]}
-//                                      answers join, to the one who joined; people includes it
-//     {"type":"joined","name":".."}    to everybody else
-//     {"type":"left","name":".."}      to everybody else
-//     {"type":"said","name":"..","text":"..","at":1700000000000}
-//                                      to everybody, the speaker included; at is in ms since the epoch
-//     {"type":"refused","reason":".."} answers the join or say that was refused, and changes nothing
-//
-// A name is 1 to 24 characters and nobody else's in the room, upper and lower case being the same; a text is 1 to
-// 2000 characters. The reasons: "name taken", "name empty", "name too long", "already joined", "not joined",
-// "text empty", "text too long", "not understood". One page's messages are answered in order.
+// The room is the part of the address behind "#", so a room has a link: /#/lobby. (Without the slash a browser would
+// look for an element of that id.)
 
-import { Connection } from "./connection.js";
+import { Connection } from "./shared/connection.js";
+import { Panel } from "./shared/panel.js";
 import { View } from "./view.js";
 
 const REJOIN_EVERY = 2000; // ms
-
-const wanted = new URLSearchParams(location.search).get("transport");
-const transports = wanted === "polling" || wanted === "websocket" ? [wanted] : ["polling", "websocket"];
+const TYPING_EVERY = 2000; // ms
 
 let name = sessionStorage.getItem("chat.name") ?? ""; // what to join as; empty while the form asks
-let joined = false; // in the room, in this session
-let known = false; // was in the room before, in this page
+let room = roomOfAddress(); // where to be
+let here = ""; // where the hub says that we are, in this session
+let known = ""; // the room where we were before, in this page
+let newest = 0; // id of the newest line of that room that is shown
 let open = false;
 let ghostSeconds = 45; // how long the server may keep a session whose network went away
 let rejoinUntil = 0;
 let rejoinTimer = 0;
-const unconfirmed = []; // own messages that the hub did not answer yet, oldest first
+let typedAt = -TYPING_EVERY;
+const asked = []; // what the hub did not answer yet, oldest first: "join" or an own message
+let failed = []; // own messages that were maybe not delivered
 
 const REASONS = {
   "name taken": "Somebody in the room has this name. Choose another one.",
   "name empty": "Please type a name.",
   "name too long": "This name is too long: 24 characters at most.",
+  "room full": "This room is full.",
+  "too many rooms": "There are too many rooms already. Choose one of them.",
   "text empty": "empty message",
   "text too long": "longer than 2000 characters",
 };
 
-const view = new View({ join, say, leave, retry: () => connection.retryNow() });
+const view = new View({ join, say, leave, typing, go: (wish) => { location.hash = `/${roomName(wish) || room}`; } });
+const panel = new Panel(
+  { transports: (names) => connection.use(names), retry: () => connection.retryNow() },
+  "What you write stays here.",
+);
 
-const connection = new Connection(transports, {
-  state: (state, seconds) => view.connection(state, seconds),
+const connection = new Connection(panel.transports, {
+  state: (state, seconds) => panel.state(state, seconds),
   handshake: ({ pingInterval, pingTimeout }) => { ghostSeconds = (pingInterval + pingTimeout) / 1000; },
   open: ({ transport }) => {
     open = true;
-    view.event(`${transport} opened`, transport);
+    panel.event(`${transport} opened`, transport);
     rejoinUntil = performance.now() + ghostSeconds * 1000;
-    if (name) connection.send({ type: "join", name });
+    if (name) askToJoin();
   },
-  upgrade: ({ transport, after }) => view.event(`${transport} after ${after} ms`, transport),
+  upgrade: ({ transport, after }) => panel.event(`${transport} after ${after} ms`, transport),
   message: receive,
   lost: ({ reason, wasOpen }) => {
-    view.event(wasOpen ? `lost: ${reason}` : "no answer", "lost");
-    if (joined) view.notice("Connection lost");
+    panel.event(wasOpen ? `lost: ${reason}` : "no answer", "lost");
+    if (here && reason !== "transports changed") view.notice("Connection lost");
     outOfRoom();
   },
 });
 
-view.transports(transports);
+addEventListener("hashchange", () => {
+  room = roomOfAddress();
+  if (here && here !== room) askToJoin();
+  else view.wanted(room);
+});
+view.wanted(room);
 if (name) view.room();
 else view.askName("");
 connection.start();
 
+function roomOfAddress() {
+  let wish = location.hash.slice(1);
+  try {
+    wish = decodeURIComponent(wish);
+  } catch { /* it is not encoded, then */ }
+  return roomName(wish) || "lobby";
+}
+
+function roomName(wish) {
+  return wish.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-/, "").slice(0, 24).replace(/-$/, "");
+}
+
+function send(message) {
+  connection.send(JSON.stringify(message));
+}
+
+function askToJoin() {
+  asked.push("join");
+  send({ type: "join", room, name });
+}
+
 function join(wish) {
   name = wish.trim();
   if (!name) return view.askName(wish, REASONS["name empty"]);
-  if (open) connection.send({ type: "join", name });
+  if (open) askToJoin();
   else view.room();
 }
 
 function say(text) {
-  if (!joined || !text.trim()) return false;
-  unconfirmed.push(view.unconfirmed(name, text));
-  connection.send({ type: "say", text });
+  if (!here || !text.trim()) return false;
+  asked.push(view.unconfirmed(name, text));
+  send({ type: "say", text });
+  typedAt = -TYPING_EVERY;
   return true;
+}
+
+function typing() {
+  if (!here || performance.now() - typedAt < TYPING_EVERY) return;
+  typedAt = performance.now();
+  send({ type: "typing" });
 }
 
 function leave() {
   forget();
-  known = false;
   connection.stop();
   outOfRoom();
-  view.clear();
+  forgetRoom();
   view.askName("");
   connection.start();
 }
@@ -100,39 +127,76 @@ function receive(data) {
     return; // not of this protocol
   }
   switch (message.type) {
+    case "rooms": return view.rooms(message.rooms);
     case "welcome": return welcome(message);
     case "joined": return view.joined(message.name);
     case "left": return view.left(message.name);
-    case "said": return said(message);
+    case "said": return said(message.line);
+    case "typing": return view.typing(message.name);
+    case "slow": return view.slow(message.name, message.slow);
+    case "caughtup": return caughtUp(message);
     case "refused": return refused(message.reason);
   }
 }
 
 function welcome(message) {
+  asked.shift();
   name = message.name;
   sessionStorage.setItem("chat.name", name);
-  joined = true;
-  view.room(name, message.people);
-  view.notice(known ? `You are back as ${name}` : `You joined as ${name}`);
-  known = true;
+  here = message.room;
+  const back = known === here;
+  if (!back) forgetRoom();
+  known = here;
+  view.room(here, name, message.people);
+  showLines(message.lines);
+  view.notice(back ? `You are back as ${name}` : `You joined as ${name}`);
+  if (here !== room) askToJoin(); // the address changed meanwhile
 }
 
-function said({ name: from, text, at }) {
-  if (from === name && unconfirmed.length) unconfirmed.shift().confirm(text, at);
+/** Shows those of the room's last lines that are not shown yet. */
+function showLines(lines) {
+  for (const { id, name: from, text, at } of lines) {
+    if (id <= newest) continue;
+    newest = id;
+    const arrived = from === name ? failed.find((message) => message.text === text) : undefined;
+    if (!arrived) view.said(from, text, at, from === name);
+    else arrived.confirm(text, at);
+    failed = failed.filter((message) => message !== arrived);
+  }
+}
+
+function said({ id, name: from, text, at }) {
+  newest = Math.max(newest, id);
+  const first = asked[0];
+  if (from === name && first && first !== "join") asked.shift().confirm(text, at);
   else view.said(from, text, at, from === name);
 }
 
+function caughtUp({ missed, people, lines }) {
+  view.people(people);
+  view.notice(`You fell behind: ${missed} messages were not sent to you in time`);
+  showLines(lines);
+}
+
 function refused(reason) {
-  if (joined) return unconfirmed.shift()?.fail(REASONS[reason] ?? reason);
+  const refusal = asked.shift();
+  const why = REASONS[reason] ?? reason;
+  if (refusal !== "join") return refusal?.fail(why);
+  if (here) {
+    view.notice(`You cannot enter #${room}: ${why}`);
+    room = here;
+    history.replaceState(null, "", `#/${here}`);
+    return view.wanted(here);
+  }
   // After a loss the server may still hold the old session, under this very name, until its ping timeout.
-  if (known && reason === "name taken" && performance.now() < rejoinUntil) {
-    view.waitForName(name);
-    rejoinTimer = setTimeout(() => open && connection.send({ type: "join", name }), REJOIN_EVERY);
+  if (known === room && reason === "name taken" && performance.now() < rejoinUntil) {
+    panel.banner(`Waiting until the server lets go of your lost session as ${name}…`);
+    rejoinTimer = setTimeout(() => open && askToJoin(), REJOIN_EVERY);
     return;
   }
   const wish = name;
   forget();
-  view.askName(wish, REASONS[reason] ?? reason);
+  view.askName(wish, why);
 }
 
 function forget() {
@@ -140,9 +204,20 @@ function forget() {
   sessionStorage.removeItem("chat.name");
 }
 
+function forgetRoom() {
+  known = "";
+  newest = 0;
+  failed = [];
+  view.clear();
+}
+
 function outOfRoom() {
-  open = joined = false;
+  open = false;
+  here = "";
   clearTimeout(rejoinTimer);
-  for (const message of unconfirmed.splice(0)) message.fail("maybe not delivered");
+  for (const message of asked.splice(0).filter((one) => one !== "join")) {
+    message.fail("maybe not delivered", () => { failed = failed.filter((one) => one !== message); });
+    failed.push(message);
+  }
   view.outOfRoom();
 }

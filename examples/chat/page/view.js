@@ -1,19 +1,13 @@
 // What one sees: every access to the document is here. Whatever came over the wire becomes text, never markup.
 
+import { element } from "./shared/panel.js";
+
 const $ = (id) => document.getElementById(id);
 const GROUP_WITHIN = 120000; // ms: messages of one person that close stand together
-const EVENTS_SHOWN = 6;
+const TYPING_LASTS = 4000; // ms
 const LOG_KEPT = 500; // messages and notices
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const exactClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 function avatar(name) {
   const node = element("span", "avatar", [...name][0]?.toUpperCase() ?? "?");
@@ -27,7 +21,10 @@ function avatar(name) {
 export class View {
   #on;
   #me = "";
-  #people = new Set();
+  #room = "";
+  #rooms = [];
+  #people = new Map(); // name: whether slow
+  #typing = new Map(); // name: timer
   #last = null; // the group that the next message may join: {name, at, own}
   #away = ""; // why nothing can be sent now, if so
   #stuck = true; // the newest message stays in sight when the room for messages changes its size
@@ -37,58 +34,32 @@ export class View {
     const text = $("text");
     $("join").addEventListener("submit", (event) => { event.preventDefault(); on.join($("name").value); });
     $("say").addEventListener("submit", (event) => { event.preventDefault(); this.#submit(); });
+    $("go").addEventListener("submit", (event) => {
+      event.preventDefault();
+      on.go($("room-name").value);
+      $("room-name").value = "";
+    });
     text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#submit();
     });
-    text.addEventListener("input", () => this.#composer());
+    text.addEventListener("input", () => {
+      this.#composer();
+      if (text.value.trim()) on.typing();
+    });
     $("leave").addEventListener("click", () => on.leave());
-    $("retry").addEventListener("click", () => on.retry());
     $("latest").addEventListener("click", () => this.#toLatest());
     $("scroll").addEventListener("scroll", () => { if (this.#atLatest()) $("latest").hidden = true; }, { passive: true });
     new ResizeObserver(() => this.#stuck && this.#toLatest()).observe($("scroll"));
     $("scroll").addEventListener("scrollend", () => { this.#stuck = this.#atLatest(); });
-    $("side-toggle").addEventListener("click", () => this.#side($("side-toggle").getAttribute("aria-expanded") !== "true"));
-    addEventListener("keydown", (event) => { if (event.key === "Escape") this.#side(false); });
-  }
-
-  // --- the connection
-
-  transports(names) {
-    for (const step of $("rail").children) step.classList.toggle("off", !names.includes(step.dataset.step));
-    if (names.length === 1) $("pitch").textContent = `This page stays on ${names[0]}, as its address asks.`;
-  }
-
-  connection(state, seconds) {
-    const words = {
-      connecting: "connecting", polling: "polling", websocket: "websocket",
-      waiting: `reconnecting in ${seconds} s`, offline: "offline", stopped: "offline",
-    };
-    const pill = $("pill");
-    // The countdown is for the eye: read aloud is only what state it is.
-    if (pill.dataset.state !== state) $("announce").textContent = `Connection: ${state === "waiting" ? "lost, reconnecting" : words[state]}`;
-    pill.dataset.state = state;
-    $("pill-text").textContent = words[state];
-    for (const step of $("rail").children) step.classList.toggle("on", step.dataset.step === state);
-    $("rail").classList.toggle("moved", state === "websocket");
-    const lost = { waiting: "Connection lost. What you write stays here.", offline: "No network. What you write stays here." }[state];
-    if (lost) this.#banner(lost, true);
-    else if (state === "connecting" && !$("banner").hidden) this.#banner("Connecting…", false);
-  }
-
-  event(text, kind) {
-    const item = element("li", kind);
-    item.append(element("time", "", exactClock.format(Date.now())), element("span", "", text));
-    $("events").append(item);
-    while ($("events").children.length > EVENTS_SHOWN) $("events").firstChild.remove();
   }
 
   // --- which view
 
   askName(wish, error = "") {
     document.body.dataset.view = "join";
-    this.#side(false);
+    $("where").textContent = "chat";
     $("name").value = wish;
     $("join-error").textContent = error;
     $("name").setAttribute("aria-invalid", String(Boolean(error)));
@@ -96,49 +67,124 @@ export class View {
     $("name").select();
   }
 
-  /** Shows the room; with a name and people the room is open, without it is being joined. */
-  room(me, people) {
+  /** Shows the room; with its name, one's own and people it is open, without it is being joined. */
+  room(room, me, people) {
     const entering = document.body.dataset.view !== "room";
     document.body.dataset.view = "room";
-    if (me === undefined) return this.#composer("Joining…");
+    if (room === undefined) return this.#composer("Joining…");
     this.#me = me;
-    this.#people = new Set(people);
+    this.#room = room;
+    $("where").textContent = `#${room}`;
+    this.wanted(room);
     $("side").classList.remove("away");
-    this.#drawPeople();
-    this.#banner();
+    this.people(people);
+    $("banner").hidden = true;
     this.#composer("");
     if (entering || document.activeElement === document.body) $("text").focus();
   }
 
-  waitForName(name) {
-    this.#banner(`Waiting until the server lets go of your lost session as ${name}…`, false);
+  /** The room of the address, which one is in or will join. */
+  wanted(room) {
+    $("join-room").textContent = `#${room}`;
+    this.#room = room;
+    this.#drawRooms();
   }
 
   outOfRoom() {
     $("side").classList.add("away"); // who was here, until the next welcome says who is
+    for (const name of [...this.#typing.keys()]) this.#stopsTyping(name);
     this.#composer("Not connected");
   }
 
   clear() {
     $("log").replaceChildren();
     this.#last = null;
-    this.#banner();
+    for (const name of [...this.#typing.keys()]) this.#stopsTyping(name);
+    $("banner").hidden = true;
   }
 
-  // --- the conversation
+  // --- rooms and people
+
+  rooms(rooms) {
+    this.#rooms = rooms;
+    this.#drawRooms();
+  }
+
+  people(people) {
+    this.#people = new Map(people.map(({ name, slow }) => [name, slow]));
+    this.#drawPeople();
+  }
 
   joined(name) {
     if (this.#people.has(name)) return;
-    this.#people.add(name);
+    this.#people.set(name, false);
     this.#drawPeople();
     this.notice(`${name} joined`);
   }
 
   left(name) {
     this.#people.delete(name);
+    this.#stopsTyping(name);
     this.#drawPeople();
     this.notice(`${name} left`);
   }
+
+  /** Somebody does not read what is sent, or does again. */
+  slow(name, slow) {
+    if (!this.#people.has(name) || name === this.#me) return;
+    this.#people.set(name, slow);
+    this.#drawPeople();
+    this.notice(slow ? `${name} does not read: messages are held back` : `${name} reads again`);
+  }
+
+  typing(name) {
+    clearTimeout(this.#typing.get(name));
+    this.#typing.set(name, setTimeout(() => this.#stopsTyping(name), TYPING_LASTS));
+    this.#drawTyping();
+  }
+
+  #stopsTyping(name) {
+    clearTimeout(this.#typing.get(name));
+    if (this.#typing.delete(name)) this.#drawTyping();
+  }
+
+  #drawRooms() {
+    const rooms = [...this.#rooms];
+    if (!rooms.some(({ name }) => name === this.#room)) rooms.push({ name: this.#room, people: 0 });
+    rooms.sort((a, b) => a.name.localeCompare(b.name));
+    const links = (rooms) => rooms.map(({ name, people }) => {
+      const link = element("a", "", name);
+      link.href = `#/${name}`;
+      if (name === this.#room) link.setAttribute("aria-current", "page");
+      link.append(element("span", "count", people));
+      const item = element("li");
+      item.append(link);
+      return item;
+    });
+    $("rooms").replaceChildren(...links(rooms));
+    $("join-rooms").replaceChildren(...links(rooms));
+  }
+
+  #drawPeople() {
+    const names = [...this.#people.keys()].sort((a, b) => (b === this.#me) - (a === this.#me) || a.localeCompare(b));
+    $("people").replaceChildren(...names.map((name) => {
+      const item = element("li");
+      item.append(avatar(name), element("span", "name", name));
+      if (name === this.#me) item.append(element("span", "tag", "you"));
+      if (this.#people.get(name)) item.append(element("span", "tag slow", "not reading"));
+      return item;
+    }));
+    $("count").textContent = $("count-narrow").textContent = names.length;
+  }
+
+  #drawTyping() {
+    const names = [...this.#typing.keys()];
+    const who = { 0: "", 1: `${names[0]} is typing`, 2: `${names[0]} and ${names[1]} are typing` };
+    $("typing").textContent = who[names.length] ?? `${names.length} people are typing`;
+    $("typing").classList.toggle("on", names.length > 0);
+  }
+
+  // --- the conversation
 
   notice(text) {
     this.#last = null;
@@ -146,6 +192,7 @@ export class View {
   }
 
   said(name, text, at, own) {
+    this.#stopsTyping(name);
     this.#append(this.#message(name, text, at, own).item, own);
   }
 
@@ -155,18 +202,24 @@ export class View {
     item.classList.add("pending");
     this.#append(item, true);
     return {
+      text,
       confirm: (confirmed, at) => {
-        item.classList.remove("pending");
+        item.classList.remove("pending", "failed");
+        item.querySelector(".why")?.remove();
         if (bubble.textContent !== confirmed) bubble.textContent = confirmed;
         this.#stamp(time, at);
       },
-      fail: (why) => {
+      fail: (why, again = () => {}) => {
         item.classList.replace("pending", "failed");
-        const again = element("button", "again", "Send again");
-        again.type = "button";
-        again.addEventListener("click", () => { if (this.#on.say(text)) item.remove(); });
+        const button = element("button", "again", "Send again");
+        button.type = "button";
+        button.addEventListener("click", () => {
+          if (!this.#on.say(text)) return;
+          item.remove();
+          again();
+        });
         item.append(element("p", "why", why));
-        item.lastChild.append(" · ", again);
+        item.lastChild.append(" · ", button);
       },
     };
   }
@@ -213,18 +266,7 @@ export class View {
     $("latest").hidden = true;
   }
 
-  // --- people, composer, banner
-
-  #drawPeople() {
-    const names = [...this.#people].sort((a, b) => (b === this.#me) - (a === this.#me) || a.localeCompare(b));
-    $("people").replaceChildren(...names.map((name) => {
-      const item = element("li");
-      item.append(avatar(name), element("span", "name", name));
-      if (name === this.#me) item.append(element("span", "you", "you"));
-      return item;
-    }));
-    $("count").textContent = $("count-narrow").textContent = names.length;
-  }
+  // --- the composer
 
   #submit() {
     if (this.#away || !this.#on.say($("text").value.trim())) return;
@@ -240,16 +282,5 @@ export class View {
     $("send").disabled = Boolean(away) || !text.value.trim();
     text.style.height = "auto";
     text.style.height = `${Math.min(text.scrollHeight, 140)}px`;
-  }
-
-  #banner(text = "", retry = false) {
-    $("banner").hidden = !text;
-    $("banner-text").textContent = text;
-    $("retry").hidden = !retry;
-  }
-
-  #side(shown) {
-    $("side-toggle").setAttribute("aria-expanded", String(shown));
-    $("side").classList.toggle("shown", shown);
   }
 }

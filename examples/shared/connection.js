@@ -1,14 +1,14 @@
-// The connection of the page: an engine.io-client Socket that is made again whenever it is lost.
+// The connection of a page: an engine.io-client Socket that is made again whenever it is lost.
 //
 // engine.io-client itself does not reconnect. A new Socket is a new session for the server, so whoever uses
-// this class introduces itself again in `onOpen`. States, as `onState(state, seconds)` reports them:
+// this class introduces itself again in `on.open`. States, as `on.state(state, seconds)` reports them:
 //
-//   connecting -> polling -> websocket       (or straight to websocket with ?transport=websocket)
+//   connecting -> polling -> websocket       (or straight to websocket, or never there, as `transports` says)
 //   any of them -> waiting -> connecting     `seconds` counts down to the next attempt
 //   waiting is called offline while the browser says that there is no network
 //   stopped                                  after stop(), until start()
 
-import { Socket } from "./modules/engine.io-client/dist/engine.io.esm.min.js";
+import { Socket } from "./node_modules/engine.io-client/dist/engine.io.esm.min.js";
 
 const FIRST_DELAY = 1000; // ms, doubled by every attempt that failed
 const LONGEST_DELAY = 15000; // ms
@@ -38,6 +38,15 @@ export class Connection {
     this.#connect();
   }
 
+  /** Goes on with these transports: ends the session, begins another one. */
+  use(transports) {
+    this.#transports = transports;
+    const wasOpen = Boolean(this.#socket);
+    this.stop();
+    if (wasOpen) this.#on.lost({ reason: "transports changed", wasOpen });
+    this.start();
+  }
+
   /** Ends the session. `leaving`: the page is going away, and an ordinary request would die with it. */
   stop(leaving = false) {
     this.#clearTimer();
@@ -61,12 +70,19 @@ export class Connection {
     this.#connect();
   }
 
-  send(message) {
-    this.#socket?.send(JSON.stringify(message));
+  /** Sends text or bytes. */
+  send(data) {
+    this.#socket?.send(data);
+  }
+
+  /** How many packets wait for the transport. */
+  get waiting() {
+    return this.#socket?.writeBuffer.length ?? 0;
   }
 
   #connect() {
     const socket = new Socket({ path: "/engine.io/", transports: this.#transports });
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#openedAt = 0;
     const mine = (handler) => (...args) => { if (this.#socket === socket) handler(...args); };
