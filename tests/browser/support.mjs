@@ -1,6 +1,7 @@
-// What the browser tests share: the chat server as a child process, Chromium, and the page's parts by name.
+// What the browser tests share: a server as a child process, Chromium, and the chat page's parts by name.
 //
 // ENGINEIO_CHAT  the built example (default: target/debug/examples/chat)
+// ENGINEIO_ECHO  likewise (default: target/debug/examples/echo)
 // CHROMIUM       the browser (default: /usr/bin/chromium)
 
 import assert from "node:assert/strict";
@@ -12,6 +13,9 @@ import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const chat = process.env.ENGINEIO_CHAT ?? `${root}target/debug/examples/chat`;
+export const echo = process.env.ENGINEIO_ECHO ?? `${root}target/debug/examples/echo`;
+/** The client as pages load it: it defines `eio`. */
+export const clientScript = `${root}examples/chat/node_modules/engine.io-client/dist/engine.io.min.js`;
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const DEADLINE = 20_000; // ms, for whatever a test waits for
 
@@ -20,7 +24,9 @@ export function checkTools() {
     `no Chromium at ${executablePath}: install it (Debian, Ubuntu: apt install chromium) or name it in CHROMIUM`);
   assert.ok(existsSync(chat),
     `no chat server at ${chat}: build it (cargo build --example chat) or name it in ENGINEIO_CHAT`);
-  assert.ok(existsSync(`${root}examples/chat/node_modules/engine.io-client`),
+  assert.ok(existsSync(echo),
+    `no echo server at ${echo}: build it (cargo build --example echo) or name it in ENGINEIO_ECHO`);
+  assert.ok(existsSync(clientScript),
     "the page's package is missing: run `npm ci` in examples/chat");
 }
 
@@ -30,24 +36,24 @@ export function screenshotPath(name) {
   return `${root}output/${name}`;
 }
 
-/** Starts the chat; resolves once it says where it listens. */
-export async function startServer(port = 0) {
-  const child = spawn(chat, ["--port", String(port)], { stdio: ["ignore", "pipe", "inherit"] });
+/** Starts the chat, or another server; resolves once it says where it listens. */
+export async function startServer(port = 0, binary = chat) {
+  const child = spawn(binary, ["--port", String(port)], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const stop = async () => {
     child.kill("SIGTERM");
-    return await within(ended, "the chat server did not end after SIGTERM", () => child.kill("SIGKILL"));
+    return await within(ended, "the server did not end after SIGTERM", () => child.kill("SIGKILL"));
   };
   const lines = createInterface({ input: child.stdout });
   const listening = new Promise((resolve, reject) => {
     child.once("error", reject);
-    ended.then(({ code, signal }) => reject(new Error(`the chat server ended at once: ${code ?? signal}`)));
+    ended.then(({ code, signal }) => reject(new Error(`the server ended at once: ${code ?? signal}`)));
     lines.on("line", (line) => {
       const found = /listening on (http:\/\/\S+:(\d+))/.exec(line);
       if (found) resolve({ url: found[1], port: Number(found[2]), stop, kill: (signal) => child.kill(signal) });
     });
   });
-  return await within(listening, "the chat server did not say that it listens", () => child.kill("SIGKILL"));
+  return await within(listening, "the server did not say that it listens", () => child.kill("SIGKILL"));
 }
 
 async function within(promise, message, giveUp) {
