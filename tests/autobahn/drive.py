@@ -114,6 +114,8 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.agents) - set(AGENTS):
         parser.error(f"no such agent: {', '.join(unknown)}")
+    if not pathlib.Path(options.server).exists():
+        parser.error(f"no server at {options.server}: `cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO")
     outcomes, well = {}, True
     for name in options.agents or AGENTS:
         outcomes[name] = drive(options.server, options.full, name)
