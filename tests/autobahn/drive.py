@@ -115,7 +115,8 @@ def main():
     if unknown := set(options.agents) - set(AGENTS):
         parser.error(f"no such agent: {', '.join(unknown)}")
     if not pathlib.Path(options.server).exists():
-        parser.error(f"no server at {options.server}: `cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO")
+        advice = "`cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
+        parser.error(f"no server at {options.server}: {advice}")
     outcomes, well = {}, True
     for name in options.agents or AGENTS:
         outcomes[name] = drive(options.server, options.full, name)
