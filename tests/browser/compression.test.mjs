@@ -24,21 +24,29 @@ describe("compression", { timeout: 120_000 }, () => {
     await server?.stop();
   });
 
-  /** A page with a session of engine.io-client; `network` is what the DevTools protocol says of its connections. */
+  /**
+   * A page with a session of engine.io-client. By the DevTools protocol: `handshake` are the headers of its WebSocket's
+   * handshake response, `gzipped` those of its first response that is.
+   */
   async function session(transports) {
     const context = await browser.newContext();
     const page = await context.newPage();
     const devtools = await context.newCDPSession(page);
-    const network = { handshakes: [], responses: [] };
-    devtools.on("Network.webSocketHandshakeResponseReceived", ({ response }) => network.handshakes.push(lowerCase(response.headers)));
-    devtools.on("Network.responseReceived", ({ response }) => network.responses.push(lowerCase(response.headers)));
+    const first = (event, wanted) => new Promise((resolve) => {
+      devtools.on(event, ({ response }) => {
+        const headers = lowerCase(response.headers);
+        if (wanted(headers)) resolve(headers);
+      });
+    });
+    const handshake = first("Network.webSocketHandshakeResponseReceived", () => true);
+    const gzipped = first("Network.responseReceived", (headers) => headers["content-encoding"] === "gzip");
     await devtools.send("Network.enable");
     // The server has no pages: the answer to a handshake is a document of its origin.
     await page.goto(`${proxy.url}/engine.io/?EIO=4&transport=polling`);
     await page.addScriptTag({ path: clientScript });
     const arrived = await page.evaluate(open, { url: proxy.url, transports, deadline: DEADLINE });
     assert.equal(arrived, transports.at(-1));
-    return { page, network, close: () => context.close() };
+    return { page, handshake, gzipped, close: () => context.close() };
   }
 
   /** Sends one message and awaits its echo; returns the bytes that passed meanwhile. */
@@ -50,8 +58,8 @@ describe("compression", { timeout: 120_000 }, () => {
 
   for (const transports of [["websocket"], ["polling", "websocket"]]) {
     it(`of WebSocket messages, over ${transports.join(" then ")}`, async () => {
-      const { page, network, close } = await session(transports);
-      const [headers] = network.handshakes;
+      const { page, handshake, close } = await session(transports);
+      const headers = await handshake;
       assert.match(headers["sec-websocket-extensions"], /^permessage-deflate; server_no_context_takeover; client_no_context_takeover\b/);
       for (const kind of ["text", "binary"]) {
         const { up, down } = await exchange(page, kind);
@@ -62,10 +70,10 @@ describe("compression", { timeout: 120_000 }, () => {
   }
 
   it("of polling responses", async () => {
-    const { page, network, close } = await session(["polling"]);
+    const { page, gzipped, close } = await session(["polling"]);
     const { up, down } = await exchange(page, "text");
     assert.ok(up > LENGTH && down < LENGTH / 4, `${up} bytes up, ${down} down`);
-    assert.ok(network.responses.some((headers) => headers["content-encoding"] === "gzip"));
+    await gzipped;
     await close();
   });
 });
