@@ -1,6 +1,11 @@
-"""Starts the echo server, lets Autobahn's client drive it, and judges what the client says of each case."""
+"""Starts the echo server, lets Autobahn's client drive it, and judges what the client says of each case.
 
+drive.py SERVER [--full] [AGENT ...]: the agents are the ways of serving in AGENTS, all of them if none is named.
+"""
+
+import argparse
 import collections
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -8,6 +13,20 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE / "output"
+
+
+@dataclasses.dataclass
+class Agent:
+    """A way in which the server serves."""
+
+    flags: list
+    deflate: bool  # does it agree on permessage-deflate?
+
+
+AGENTS = {
+    "deflate": Agent([], True),
+    "plain": Agent(["--no-compression"], False),
+}
 
 ALWAYS = [f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 10)]
 # One of each kind, with messages that a build without optimisation is done with soon.
@@ -21,43 +40,44 @@ GOOD = {"OK", "INFORMATIONAL"}
 NON_STRICT = {}
 
 
-def cases(mode, deflate):
-    if mode == "full":
+def cases(full, deflate):
+    if full:
         return [*ALWAYS, "9.*", *(["12.*", "13.*"] if deflate else [])]
     return [*ALWAYS, *SAMPLE, *(SAMPLE_DEFLATE if deflate else [])]
 
 
-def drive(server, mode, deflate):
-    """Runs the suite against a server of its own; returns how many cases were wrong."""
-    agent = "deflate" if deflate else "plain"
-    flags = [] if deflate else ["--no-compression"]
-    process = subprocess.Popen([server, "--port", "0", *flags], stdout=subprocess.PIPE, text=True)
+def drive(server, full, name):
+    """Runs the suite against a server of its own; returns what the client says of each case."""
+    agent = AGENTS[name]
+    process = subprocess.Popen([server, "--port", "0", *agent.flags], stdout=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().split()[-1]
         spec = {
-            "outdir": str(OUTPUT / agent),
-            "servers": [{"agent": agent, "url": url}],
-            "cases": cases(mode, deflate),
+            "outdir": str(OUTPUT / name),
+            "servers": [{"agent": name, "url": url}],
+            "cases": cases(full, agent.deflate),
             "exclude-cases": [],
             "exclude-agent-cases": {},
         }
         OUTPUT.mkdir(exist_ok=True)
-        path = OUTPUT / f"{agent}.json"
+        path = OUTPUT / f"{name}.json"
         path.write_text(json.dumps(spec))
-        index = OUTPUT / agent / "index.json"
+        index = OUTPUT / name / "index.json"
         index.unlink(missing_ok=True)
-        with (OUTPUT / f"{agent}.log").open("w") as log:
+        with (OUTPUT / f"{name}.log").open("w") as log:
             wstest = [str(HERE / ".venv/bin/wstest"), "-m", "fuzzingclient", "-s", str(path)]
-            deadline = 3 * 3600 if mode == "full" else 600
+            deadline = 3 * 3600 if full else 600
             subprocess.run(wstest, stdout=log, stderr=log, check=True, timeout=deadline, cwd=OUTPUT)
         assert process.poll() is None, "the server has died"
-        return judge(agent, json.loads(index.read_text())[agent])
+        return json.loads(index.read_text())[name]
     finally:
         process.terminate()
         process.wait()
 
 
-def judge(agent, results):
+def judge(name, results):
+    """Prints the cases that are wrong, and counts; returns whether all is well."""
+
     def allowed(case, verdict):
         return verdict in GOOD or (verdict == "NON-STRICT" and case in NON_STRICT)
 
@@ -66,12 +86,45 @@ def judge(agent, results):
         # `UNIMPLEMENTED` is what a case of sections 12 and 13 is without an agreement: it is wrong here as well.
         if not allowed(case, result["behavior"]) or result["behaviorClose"] not in GOOD:
             wrong += 1
-            print(f"{agent} {case}: {result['behavior']}, close {result['behaviorClose']} {result['remoteCloseCode']}")
+            print(f"{name} {case}: {result['behavior']}, close {result['behaviorClose']} {result['remoteCloseCode']}")
     counted = collections.Counter(result["behavior"] for result in results.values())
-    print(f"autobahn, {agent}: {len(results)} cases: {dict(counted)}")
-    return wrong if results else 1
+    print(f"autobahn, {name}: {len(results)} cases: {dict(counted)}", flush=True)
+    return bool(results) and not wrong
+
+
+def table(outcomes):
+    """Cases by section, agent, verdict and close, in Markdown."""
+    lines = ["| Section | Agent | Cases | Verdicts | Closes |", "| ---: | --- | ---: | --- | --- |"]
+    sections = sorted({int(case.split(".")[0]) for results in outcomes.values() for case in results})
+    for section in sections:
+        for name, results in outcomes.items():
+            those = [result for case, result in results.items() if case.startswith(f"{section}.")]
+            if those:
+                counts = (collections.Counter(result[key] for result in those) for key in ("behavior", "behaviorClose"))
+                shown = (", ".join(f"{count} {word}" for word, count in some.most_common()) for some in counts)
+                lines.append(f"| {section} | {name} | {len(those)} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/autobahn/run")
+    parser.add_argument("server", help=argparse.SUPPRESS)
+    parser.add_argument("--full", action="store_true", help="all cases, and a table of them")
+    parser.add_argument("agents", nargs="*", metavar="AGENT", help=f"of {', '.join(AGENTS)}; without one, all")
+    options = parser.parse_args()
+    if unknown := set(options.agents) - set(AGENTS):
+        parser.error(f"no such agent: {', '.join(unknown)}")
+    if not pathlib.Path(options.server).exists():
+        advice = "`cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
+        parser.error(f"no server at {options.server}: {advice}")
+    outcomes, well = {}, True
+    for name in options.agents or AGENTS:
+        outcomes[name] = drive(options.server, options.full, name)
+        well &= judge(name, outcomes[name])
+    if options.full:
+        print(f"\n{table(outcomes)}")
+    return 0 if well else 1
 
 
 if __name__ == "__main__":
-    binary, how = sys.argv[1:]
-    sys.exit(1 if sum(drive(binary, how, deflate) for deflate in (True, False)) else 0)
+    sys.exit(main())

@@ -1,7 +1,7 @@
 // What the browser tests share: the examples' servers as child processes, Chromium, and what the pages have in common.
 //
-// ENGINEIO_CHAT, ENGINEIO_GAME  the built examples (default: target/debug/examples/chat, .../game)
-// CHROMIUM                      the browser (default: /usr/bin/chromium)
+// ENGINEIO_CHAT, ENGINEIO_GAME, ENGINEIO_ECHO  the built examples (default: target/debug/examples/chat, ...)
+// CHROMIUM                                     the browser (default: /usr/bin/chromium)
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -14,7 +14,10 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const servers = {
   chat: process.env.ENGINEIO_CHAT ?? `${root}target/debug/examples/chat`,
   game: process.env.ENGINEIO_GAME ?? `${root}target/debug/examples/game`,
+  echo: process.env.ENGINEIO_ECHO ?? `${root}target/debug/examples/echo`,
 };
+/** The client as pages load it: it defines `eio`. */
+export const clientScript = `${root}examples/shared/node_modules/engine.io-client/dist/engine.io.min.js`;
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const DEADLINE = 20_000; // ms, for whatever a test waits for
 
@@ -25,11 +28,10 @@ export function checkTools() {
     assert.ok(existsSync(path),
       `no server at ${path}: build it (cargo build --example ${name}) or name it in ENGINEIO_${name.toUpperCase()}`);
   }
-  assert.ok(existsSync(`${root}examples/shared/node_modules/engine.io-client`),
-    "the pages' package is missing: run `npm ci` in examples/shared");
+  assert.ok(existsSync(clientScript), "the pages' package is missing: run `npm ci` in examples/shared");
 }
 
-/** Starts an example, chat or game; resolves once it says where it listens. */
+/** Starts an example; resolves once it says where it listens. */
 export async function startServer(name, port = 0, args = []) {
   const child = spawn(servers[name], ["--port", String(port), ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));

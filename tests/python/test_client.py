@@ -1,59 +1,21 @@
 """python-engineio's client (4.x) against examples/echo: the client matrix in short.
 
-Run with `python -m unittest discover -s tests/python`; ENGINEIO_ECHO names the server's binary, else it is the
-one that `cargo build --example echo` makes.
+Run with `python -m unittest discover -s tests/python`; `support` says which binary that takes.
 """
 
-import atexit
-import os
-import pathlib
 import queue
-import re
-import subprocess
 import threading
 import unittest
 
 import engineio
 import engineio.payload
+from support import DEADLINE, MODES, Echo
 
-DEADLINE = 15  # seconds that one awaited thing may take; far above what it needs
-BUILT = pathlib.Path(__file__).resolve().parents[2] / "target" / "debug" / "examples" / "echo"
-MODES = {
-    "polling": ["polling"],
-    "websocket": ["websocket"],
-    "polling then upgrade": ["polling", "websocket"],
-}
 TEXTS = ["hello", "Grüße, Ελλάς, 日本語", "🦀 👩‍👩‍👧‍👦 \U0010ffff", "\0a\0", "", "1:2\r\n4\\n\"'\u2028", "äb🦀" * 25_000]
 SIZES = [0, 1, 125, 126, 65_535, 65_536, 900_000]
 
 # by default this client refuses answers of more than 16 packets; the project's documentation says to raise it so
 engineio.payload.Payload.max_decode_packets = 10_000
-
-
-class Echo:
-    """The echo example as a process on a port that the system picks."""
-
-    def __init__(self, *flags):
-        path = os.environ.get("ENGINEIO_ECHO", str(BUILT))
-        command = [path, "--port", "0", *map(str, flags)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        atexit.register(self.process.kill)
-        self.errors = []
-        self._thread(lambda: self.errors.extend(self.process.stderr))
-        lines = queue.Queue()
-        self._thread(lambda: [lines.put(line) for line in self.process.stdout])
-        line = lines.get(timeout=DEADLINE)
-        self.url = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\s*", line).group(1)
-
-    @staticmethod
-    def _thread(target):
-        threading.Thread(target=target, daemon=True).start()
-
-    def stop(self):
-        assert self.process.poll() is None, f"the server died on its own: {''.join(self.errors)}"
-        self.process.terminate()
-        code = self.process.wait(timeout=DEADLINE)
-        assert code == 0 and "panicked at" not in "".join(self.errors), f"{code}: {''.join(self.errors)}"
 
 
 class Connection:

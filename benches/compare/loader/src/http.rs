@@ -53,7 +53,7 @@ pub(crate) fn response(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, String> {
 }
 
 /// The value of the header `name`, which is given in lower case.
-fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     head.split(|&byte| byte == b'\n').find_map(|line| {
         let (field, value) = line.split_at_checked(name.len())?;
         (field.eq_ignore_ascii_case(name) && value.first() == Some(&b':')).then(|| value[1..].trim_ascii())

@@ -18,7 +18,7 @@ use crate::{Common, http};
 /// Sessions opened at the same time: less than what a listener queues.
 const AT_ONCE: usize = 64;
 /// Sessions opened before the first reading.
-const FIRST: usize = 100;
+pub(crate) const FIRST: usize = 100;
 const ECHO: &[u8] = b"4ONE ECHO OF THIRTY-TWO BYTES....";
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -42,7 +42,7 @@ pub(crate) struct Load {
 }
 
 /// A driver whose sessions can be opened one by one.
-trait Opener: Driver {
+pub(crate) trait Opener: Driver {
     fn open_one(&mut self, net: &mut Net) -> io::Result<()>;
 }
 
@@ -203,7 +203,7 @@ fn compare(common: &Common, load: &Load, net: &mut Net, mut driver: impl Opener)
 }
 
 /// Opens sessions, some at a time, until there are `sessions`.
-fn grow(net: &mut Net, driver: &mut impl Opener, sessions: usize) -> io::Result<()> {
+pub(crate) fn grow(net: &mut Net, driver: &mut impl Opener, sessions: usize) -> io::Result<()> {
     loop {
         let done = driver.tally().ready + driver.tally().errors as usize;
         if done >= sessions {

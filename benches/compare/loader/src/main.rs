@@ -4,8 +4,11 @@
 //! took. One run prints one line of JSON. Any error (an echo that is wrong, late, lost or out of order) is counted,
 //! and the first one is described on standard error.
 
+mod deflated;
+mod gzipped;
 mod http;
 mod idle;
+mod json;
 mod measure;
 mod net;
 mod payload;
@@ -77,6 +80,22 @@ enum Scenario {
     },
     /// Memory per idle session, after one echo each.
     Idle(idle::Load),
+    /// Echo of JSON over WebSocket, compressed both ways.
+    Deflated {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: deflated::Load,
+    },
+    /// Echo of JSON over HTTP long-polling, its responses compressed.
+    Gzipped {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: gzipped::Load,
+    },
+    /// Memory per idle session, after one compressed echo each.
+    DeflatedIdle(deflated::Idle),
 }
 
 fn main() -> ExitCode {
@@ -85,6 +104,9 @@ fn main() -> ExitCode {
         Scenario::Websocket { span, load } => websocket::run(&common, &span, &load),
         Scenario::Polling { span, load } => polling::run(&common, &span, &load),
         Scenario::Idle(load) => idle::run(&common, &load),
+        Scenario::Deflated { span, load } => deflated::run(&common, &span, &load),
+        Scenario::Gzipped { span, load } => gzipped::run(&common, &span, &load),
+        Scenario::DeflatedIdle(load) => deflated::idle(&common, &load),
     };
     match outcome {
         Ok(line) => {

@@ -10,6 +10,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const PING: u8 = 9;
+/// Beside an opcode: the message is compressed (RFC 7692, section 6).
+pub(crate) const RSV1: u8 = 0x40;
 
 /// The request that opens a WebSocket at `target` (path and query).
 pub(crate) fn request(host: &str, target: &str) -> Vec<u8> {
@@ -35,6 +37,7 @@ pub(crate) fn accepted(bytes: &[u8]) -> Result<Option<usize>, String> {
 /// A frame from the server.
 #[derive(Debug)]
 pub(crate) struct Frame<'a> {
+    /// With `RSV1` if that is set.
     pub(crate) opcode: u8,
     pub(crate) payload: &'a [u8],
     /// Bytes of the whole frame.
@@ -43,10 +46,15 @@ pub(crate) struct Frame<'a> {
 
 /// The frame at the start of `bytes`, once it is whole.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, String> {
+    parse_with(bytes, 0)
+}
+
+/// The same, where these reserved bits may be set.
+pub(crate) fn parse_with(bytes: &[u8], reserved: u8) -> Result<Option<Frame<'_>>, String> {
     let &[first, second, ..] = bytes else {
         return Ok(None);
     };
-    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
+    if first & 0xf0 & !reserved != 0x80 || second & 0x80 != 0 {
         return Err(format!(
             "unexpected frame {first:#04x} {second:#04x}: fragmented, reserved bits or masked"
         ));
@@ -63,7 +71,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, String> {
     };
     let length = start + size;
     Ok(bytes.get(start..length).map(|payload| Frame {
-        opcode: first & 0x0f,
+        opcode: first & 0x7f,
         payload,
         length,
     }))
