@@ -4,6 +4,8 @@
 //! took. One run prints one line of JSON. Any error (an echo that is wrong, late, lost or out of order) is counted,
 //! and the first one is described on standard error.
 
+mod fanout;
+mod handshake;
 mod http;
 mod idle;
 mod measure;
@@ -11,6 +13,7 @@ mod net;
 mod payload;
 mod polling;
 mod process;
+mod upgrade;
 mod websocket;
 mod ws;
 
@@ -75,6 +78,27 @@ enum Scenario {
         #[command(flatten)]
         load: polling::Load,
     },
+    /// Text sent to all WebSocket clients.
+    Fanout {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: fanout::Load,
+    },
+    /// Sessions opened over polling, and nothing more.
+    Handshake {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: handshake::Load,
+    },
+    /// Whole cycles: polling, probe, upgrade to WebSocket, one echo, close.
+    Upgrade {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: upgrade::Load,
+    },
     /// Memory per idle session, after one echo each.
     Idle(idle::Load),
 }
@@ -84,6 +108,9 @@ fn main() -> ExitCode {
     let outcome = match scenario {
         Scenario::Websocket { span, load } => websocket::run(&common, &span, &load),
         Scenario::Polling { span, load } => polling::run(&common, &span, &load),
+        Scenario::Fanout { span, load } => fanout::run(&common, &span, &load),
+        Scenario::Handshake { span, load } => handshake::run(&common, &span, &load),
+        Scenario::Upgrade { span, load } => upgrade::run(&common, &span, &load),
         Scenario::Idle(load) => idle::run(&common, &load),
     };
     match outcome {
