@@ -147,7 +147,8 @@ impl Upgrades {
                 client.probe = Probe::Ponged;
                 self.upgrade(net, at)?;
             }
-            (Probe::AwaitingEcho, ws::TEXT) if matches!(frame.payload, b"6" | b"2") => {}
+            // A noop too many, or a ping that the close overtakes.
+            (Probe::AwaitingEcho | Probe::Closing, ws::TEXT) if matches!(frame.payload, b"6" | b"2") => {}
             (Probe::AwaitingEcho, ws::TEXT) if frame.payload == client.echo.stamp(client.cycle) => {
                 self.tally.latency(client.pinged);
                 client.cycle += 1;
