@@ -41,6 +41,9 @@ pub(crate) fn response(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, String> {
     if header(head, b"connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close")) {
         return refused("the server closes a keep-alive connection");
     }
+    if header(head, b"transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked")) {
+        return one_chunk(bytes, start);
+    }
     let length = header(head, b"content-length")
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|value| value.parse::<usize>().ok());
@@ -50,6 +53,25 @@ pub(crate) fn response(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, String> {
     Ok(bytes
         .get(start..start + length)
         .map(|body| (body, start + length)))
+}
+
+/// The response whose chunked body begins at `start`, once it is whole. Bodies of two chunks or more are refused: no
+/// server here sends them.
+fn one_chunk(bytes: &[u8], start: usize) -> Result<Option<(&[u8], usize)>, String> {
+    let Some(line) = bytes[start..].windows(2).position(|part| part == b"\r\n") else {
+        return Ok(None);
+    };
+    let size = std::str::from_utf8(&bytes[start..start + line])
+        .ok()
+        .and_then(|size| usize::from_str_radix(size, 16).ok())
+        .ok_or("chunk without a size")?;
+    let body = start + line + 2;
+    let end = body + size;
+    match bytes.get(end..end + 7) {
+        Some(b"\r\n0\r\n\r\n") => Ok(Some((&bytes[body..end], end + 7))),
+        Some(_) => Err("a body of more than one chunk".to_owned()),
+        None => Ok(None),
+    }
 }
 
 /// The value of the header `name`, which is given in lower case.

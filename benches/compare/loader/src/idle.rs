@@ -112,7 +112,7 @@ impl Driver for Parked {
                 target.push_str(&http::sid(body)?);
                 push = Some(ECHO);
             }
-            Stage::Pushed if body == b"ok" => {}
+            Stage::Pushed if body.eq_ignore_ascii_case(b"ok") => {}
             Stage::Pushed => return Err(format!("POST answered {:?}", String::from_utf8_lossy(body))),
             Stage::Polled => {
                 for packet in body.split(|&byte| byte == SEPARATOR) {

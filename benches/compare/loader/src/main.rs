@@ -6,6 +6,8 @@
 
 mod deflated;
 mod gzipped;
+mod fanout;
+mod handshake;
 mod http;
 mod idle;
 mod json;
@@ -14,6 +16,7 @@ mod net;
 mod payload;
 mod polling;
 mod process;
+mod upgrade;
 mod websocket;
 mod ws;
 
@@ -78,6 +81,27 @@ enum Scenario {
         #[command(flatten)]
         load: polling::Load,
     },
+    /// Text sent to all WebSocket clients.
+    Fanout {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: fanout::Load,
+    },
+    /// Sessions opened over polling, and nothing more.
+    Handshake {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: handshake::Load,
+    },
+    /// Whole cycles: polling, probe, upgrade to WebSocket, one echo, close.
+    Upgrade {
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        load: upgrade::Load,
+    },
     /// Memory per idle session, after one echo each.
     Idle(idle::Load),
     /// Echo of JSON over WebSocket, compressed both ways.
@@ -103,6 +127,9 @@ fn main() -> ExitCode {
     let outcome = match scenario {
         Scenario::Websocket { span, load } => websocket::run(&common, &span, &load),
         Scenario::Polling { span, load } => polling::run(&common, &span, &load),
+        Scenario::Fanout { span, load } => fanout::run(&common, &span, &load),
+        Scenario::Handshake { span, load } => handshake::run(&common, &span, &load),
+        Scenario::Upgrade { span, load } => upgrade::run(&common, &span, &load),
         Scenario::Idle(load) => idle::run(&common, &load),
         Scenario::Deflated { span, load } => deflated::run(&common, &span, &load),
         Scenario::Gzipped { span, load } => gzipped::run(&common, &span, &load),

@@ -100,17 +100,16 @@ pub(crate) fn throughput(
     driver: &mut impl Driver,
     sessions: usize,
 ) -> io::Result<String> {
-    let server = common.pid.to_string();
     open(net, driver, sessions)?;
     run_for(net, driver, Duration::from_secs_f64(span.warmup))?;
 
     driver.tally().latencies.clear();
     let messages_before = driver.tally().messages;
-    let (server_before, own_before, start) = (Cpu::of(&server)?, Cpu::of("self")?, Instant::now());
+    let (server_before, own_before, start) = (Cpu::of_tree(common.pid)?, Cpu::of("self")?, Instant::now());
     run_for(net, driver, Duration::from_secs_f64(span.seconds))?;
     let seconds = start.elapsed().as_secs_f64();
     let (cpu, own) = (
-        Cpu::of(&server)?.since(server_before),
+        Cpu::of_tree(common.pid)?.since(server_before),
         Cpu::of("self")?.since(own_before),
     );
 

@@ -18,6 +18,10 @@ const SCRATCH: usize = 256 * 1024;
 pub(crate) trait Driver {
     /// Bytes arrived on connection `id`. Returns how many of them were used; the rest is kept for the next call.
     fn received(&mut self, net: &mut Net, id: usize, bytes: &[u8]) -> Result<usize, String>;
+    /// The server closed connection `id`: an error, unless the scenario expects it.
+    fn closed(&mut self, _net: &mut Net, _id: usize) -> Result<(), String> {
+        Err("closed by the server".to_owned())
+    }
     /// From now on nothing new is sent. Returns the messages whose echo is still due.
     fn drain(&mut self) -> u64;
     /// What was counted so far.
@@ -38,6 +42,8 @@ struct Connection {
 pub(crate) struct Net {
     poll: Poll,
     connections: Vec<Option<Connection>>,
+    /// Connections started so far.
+    made: usize,
     scratch: Vec<u8>,
     server: SocketAddr,
     sources: u8,
@@ -49,6 +55,7 @@ impl Net {
         Ok(Self {
             poll: Poll::new()?,
             connections: Vec::new(),
+            made: 0,
             scratch: vec![0; SCRATCH],
             server: common.addr,
             sources: common.sources,
@@ -64,11 +71,27 @@ impl Net {
     /// Starts a connection and returns its number. What is sent before it stands is kept until then.
     pub(crate) fn connect(&mut self) -> io::Result<usize> {
         let id = self.connections.len();
+        self.reserve(1);
+        self.connect_again(id)?;
+        Ok(id)
+    }
+
+    /// Makes room for the next `count` connections, which `connect_again` starts.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.connections
+            .resize_with(self.connections.len() + count, || None);
+    }
+
+    /// Starts a new connection under a number whose old one is gone.
+    pub(crate) fn connect_again(&mut self, id: usize) -> io::Result<()> {
+        self.made += 1;
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        // Closed by a reset, so that scenarios which open many connections do not run out of ports.
+        socket.set_linger(Some(Duration::ZERO))?;
         if self.sources > 1 {
-            let source = Ipv4Addr::new(127, 0, 0, 1 + (id % usize::from(self.sources)) as u8);
+            let source = Ipv4Addr::new(127, 0, 0, 1 + (self.made % usize::from(self.sources)) as u8);
             socket.bind(&SocketAddrV4::new(source, 0).into())?;
         }
         if let Err(error) = socket.connect(&self.server.into()) {
@@ -81,12 +104,17 @@ impl Net {
         self.poll
             .registry()
             .register(&mut stream, Token(id), Interest::READABLE | Interest::WRITABLE)?;
-        self.connections.push(Some(Connection {
+        self.connections[id] = Some(Connection {
             stream,
             input: Vec::new(),
             output: Vec::new(),
-        }));
-        Ok(id)
+        });
+        Ok(())
+    }
+
+    /// Closes connection `id`, if it is open.
+    pub(crate) fn close(&mut self, id: usize) {
+        self.connections[id] = None;
     }
 
     /// Sends `bytes` on connection `id`; what the kernel does not take is sent when it can.
@@ -159,7 +187,10 @@ impl Net {
                 break Ok(());
             };
             let length = match connection.stream.read(&mut scratch) {
-                Ok(0) => break Err("closed by the server".to_owned()),
+                Ok(0) => {
+                    self.connections[id] = None;
+                    break driver.closed(self, id);
+                }
                 Ok(length) => length,
                 Err(error) if is_for_later(&error) => break Ok(()),
                 Err(error) => break Err(format!("read: {error}")),

@@ -169,7 +169,7 @@ impl Driver for Polling {
         }
         let session = id / 2;
         if id % 2 == 1 {
-            if body != b"ok" {
+            if !body.eq_ignore_ascii_case(b"ok") {
                 return Err(format!("POST answered {:?}", String::from_utf8_lossy(body)));
             }
             self.sessions[session].is_pushing = false;

@@ -9,6 +9,7 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 /// Beside an opcode: the message is compressed (RFC 7692, section 6).
 pub(crate) const RSV1: u8 = 0x40;
