@@ -8,7 +8,8 @@ use bytestring::ByteString;
 
 use self::reading::Ready;
 use super::assembly::Assembly;
-use super::deflate::{self, Agreement, Windows};
+use super::deflate::{self, Agreement, Effort, Windows};
+use super::encoding::Compressing;
 use super::frame::{self, OpCode};
 use super::{CloseCode, CloseFrame, Encoding, Limits, Message, ProtocolError};
 
@@ -44,22 +45,11 @@ enum State {
     },
 }
 
-/// How messages are compressed.
+/// What permessage-deflate came to.
 #[derive(Debug, Clone, Copy)]
 struct Compression {
     agreement: Agreement,
-    threshold: usize,
-    encoding: Encoding,
-}
-
-impl Compression {
-    fn new(agreement: Agreement, threshold: usize, level: u8) -> Self {
-        Compression {
-            agreement,
-            threshold,
-            encoding: Encoding::new(agreement, level, threshold),
-        }
-    }
+    how: Compressing,
 }
 
 /// One WebSocket, seen from the server.
@@ -85,7 +75,7 @@ pub struct Connection {
     /// permessage-deflate was negotiated, so RSV1 is allowed.
     compression: Option<Compression>,
     /// What compressed messages may refer to, if that was agreed on; from the first one on.
-    windows: Option<Box<Windows>>,
+    pub(super) windows: Option<Box<Windows>>,
     state: State,
 }
 
@@ -108,8 +98,10 @@ impl Connection {
     /// A connection whose 101 agreed on permessage-deflate: it takes compressed messages, and
     /// [`send_compressed`](Connection::send_compressed) compresses those of at least `threshold` bytes.
     pub fn with_deflate(limits: Limits, agreement: Agreement, threshold: usize) -> Self {
+        let effort = Effort::new(agreement, DEFAULT_LEVEL);
+        let how = Compressing { effort, threshold };
         Connection {
-            compression: Some(Compression::new(agreement, threshold, DEFAULT_LEVEL)),
+            compression: Some(Compression { agreement, how }),
             ..Connection::new(limits)
         }
     }
@@ -119,7 +111,7 @@ impl Connection {
     #[must_use]
     pub fn deflate_level(mut self, level: u8) -> Self {
         if let Some(compression) = &mut self.compression {
-            *compression = Compression::new(compression.agreement, compression.threshold, level);
+            compression.how.effort = Effort::new(compression.agreement, level);
         }
         self
     }
@@ -228,8 +220,7 @@ impl Connection {
         if !self.is_open() {
             return false;
         }
-        let opcode = if text { OpCode::Text } else { OpCode::Binary };
-        frame::encode(opcode, prefix, payload, out);
+        frame::encode(OpCode::of(text), prefix, payload, out);
         true
     }
 
@@ -242,16 +233,15 @@ impl Connection {
         payload: &[u8],
         out: &mut BytesMut,
     ) -> bool {
-        let encoding = match self.compression {
-            Some(compression) if self.is_open() => compression.encoding,
+        let how = match self.compression {
+            Some(Compression { how, .. }) if self.is_open() => how,
             _ => return self.send(text, prefix, payload, out),
         };
-        let window = match encoding.wants(payload.len() + usize::from(prefix.is_some())) {
+        let window = match how.wants(payload.len() + usize::from(prefix.is_some())) {
             true => self.windows().map(|windows| &mut windows.server),
             false => None,
         };
-        encoding.put(window, text, prefix, payload, out);
-        true
+        how.put(window, text, prefix, payload, out) || self.send(text, prefix, payload, out)
     }
 
     /// How [`send_compressed`](Connection::send_compressed) encodes messages: what many connections are sent is
@@ -259,7 +249,7 @@ impl Connection {
     pub fn encoding(&self) -> Option<Encoding> {
         match self.compression {
             Some(compression) if compression.agreement.takes_over() => None,
-            Some(compression) => Some(compression.encoding),
+            Some(compression) => Some(Encoding(Some(compression.how))),
             None => Some(Encoding::PLAIN),
         }
     }

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::deflate::{self, Agreement, Effort, Window};
+use super::deflate::{self, Effort, Window};
 use super::frame::{self, OpCode};
 
 /// How a connection's messages become frames: connections whose encodings are equal write the same bytes for the
@@ -25,39 +25,42 @@ use super::frame::{self, OpCode};
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Encoding(Option<Compressing>);
+pub struct Encoding(pub(super) Option<Compressing>);
 
+/// How messages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Compressing {
-    effort: Effort,
+pub(super) struct Compressing {
+    pub(super) effort: Effort,
     /// Shorter messages are sent as they are.
-    threshold: usize,
+    pub(super) threshold: usize,
 }
 
 impl Encoding {
     /// Nothing is compressed. What every connection takes, whatever its own encoding is.
     pub const PLAIN: Encoding = Encoding(None);
 
-    /// Messages of at least `threshold` bytes are compressed.
-    pub(super) fn new(agreement: Agreement, level: u8, threshold: usize) -> Self {
-        let effort = Effort::new(agreement, level);
-        Encoding(Some(Compressing { effort, threshold }))
-    }
-
     /// One message as one frame: `prefix` if there is one, then `payload`, both compressed if they are not below the
     /// threshold and get shorter by it. Text must be UTF-8, which is not checked.
     pub fn encode(self, text: bool, prefix: Option<u8>, payload: &[u8]) -> Bytes {
         let mut out = BytesMut::new();
-        self.put(None, text, prefix, payload, &mut out);
+        let done = self
+            .0
+            .is_some_and(|compressing| compressing.put(None, text, prefix, payload, &mut out));
+        if !done {
+            frame::encode(OpCode::of(text), prefix, payload, &mut out);
+        }
         out.freeze()
     }
+}
 
-    /// Whether a message of so many bytes is worth trying to compress.
+impl Compressing {
+    /// Whether a message of so many bytes is worth trying.
     pub(super) fn wants(self, len: usize) -> bool {
-        self.0.is_some_and(|compressing| len >= compressing.threshold)
+        len >= self.threshold
     }
 
-    /// Appends the frame to `out`; what is compressed may refer to the window, and goes into it.
+    /// Appends the frame to `out`; what it holds may refer to the window, and goes into it. False, and nothing has
+    /// happened, if the message is to be sent as it is.
     pub(super) fn put(
         self,
         window: Option<&mut Window>,
@@ -65,16 +68,9 @@ impl Encoding {
         prefix: Option<u8>,
         payload: &[u8],
         out: &mut BytesMut,
-    ) {
-        let opcode = if text { OpCode::Text } else { OpCode::Binary };
-        if let Some(compressing) = self.0
-            && self.wants(payload.len() + usize::from(prefix.is_some()))
-        {
-            let write = |message: &[u8]| frame::encode_compressed(opcode, message, out);
-            if deflate::deflate(compressing.effort, window, prefix, payload, write) {
-                return;
-            }
-        }
-        frame::encode(opcode, prefix, payload, out);
+    ) -> bool {
+        let write = |message: &[u8]| frame::encode_compressed(OpCode::of(text), message, out);
+        self.wants(payload.len() + usize::from(prefix.is_some()))
+            && deflate::deflate(self.effort, window, prefix, payload, write)
     }
 }

@@ -218,7 +218,7 @@ impl Handler<Upgrade> for SocketActor {
                     self.signalled = true;
                     self.link = Some(link);
                 }
-                Carrier::Wire(handed) => self.adopt(handed, None, ctx),
+                Carrier::Wire(handed) => self.adopt(*handed, None, ctx),
             }
         }
         self.drain(now, ctx);
