@@ -16,7 +16,8 @@ use actix_web::http::KeepAlive;
 use actix_web::{App, HttpServer};
 use clap::Parser;
 use engineio::{
-    Config, Cookie, Data, Event, Handshake, Origins, Server, Socket, SocketHandler, Transport, Transports,
+    Config, Cookie, Data, Event, Handshake, Origins, PerMessageDeflate, Server, Socket, SocketHandler,
+    Transport, Transports,
 };
 
 /// An Engine.IO echo server.
@@ -55,6 +56,12 @@ struct Options {
     /// Compress nothing.
     #[arg(long)]
     no_compression: bool,
+    /// Bytes that each WebSocket may remember earlier messages in, to compress better.
+    #[arg(long, default_value_t = 0)]
+    context_takeover: usize,
+    /// How hard WebSocket messages are compressed: 1 to 9.
+    #[arg(long, default_value_t = 6)]
+    level: u8,
     /// Leave WebSockets in the HTTP server.
     #[arg(long)]
     no_handover: bool,
@@ -83,7 +90,12 @@ impl Options {
         config.transports = self.transports.iter().copied().collect::<Transports>();
         config.allow_eio3 = !self.no_eio3;
         config.allow_upgrades = !self.no_upgrades;
-        config.per_message_deflate = (!self.no_compression).then(Default::default);
+        config.per_message_deflate = (!self.no_compression).then(|| {
+            let mut deflate = PerMessageDeflate::default();
+            deflate.context_takeover = self.context_takeover;
+            deflate.level = self.level;
+            deflate
+        });
         config.http_compression = (!self.no_compression).then(Default::default);
         config.handover = !self.no_handover;
         config.cookie = self.cookie.as_ref().map(Cookie::named);

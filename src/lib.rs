@@ -111,7 +111,9 @@ mod actor;
 #[cfg(feature = "server")]
 mod http;
 
-pub use config::{Compression, Config, Cookie, KeepHeaders, Origins, SameSite, WsEngine};
+pub use config::{
+    Config, Cookie, HttpCompression, KeepHeaders, Origins, PerMessageDeflate, SameSite, WsEngine,
+};
 pub use data::Data;
 pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid, Transport, Transports};
 

@@ -7,13 +7,9 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use bytes::Bytes;
-use flate2::{Compress, FlushCompress, Status};
+use flate2::{Compress, Compression, FlushCompress, Status};
 
-use crate::Compression;
-
-/// One of zlib's faster ones: 16 kB of JSON are 3 % larger than at its default, 6, and take a fifth less time; a
-/// megabyte, during which its thread does nothing else, takes less by two fifths.
-const LEVEL: u32 = 4;
+use crate::HttpCompression;
 
 /// The window of both formats as its power of two.
 const WINDOW_BITS: u8 = 15;
@@ -27,7 +23,11 @@ enum Coding {
 }
 
 /// Compresses a response if it is worth it and its client takes it. One that has a coding already keeps it.
-pub(super) fn respond(config: &Compression, request: &HeaderMap, mut response: HttpResponse) -> HttpResponse {
+pub(super) fn respond(
+    config: &HttpCompression,
+    request: &HeaderMap,
+    mut response: HttpResponse,
+) -> HttpResponse {
     let BodySize::Sized(len) = response.body().size() else {
         return response;
     };
@@ -43,7 +43,7 @@ pub(super) fn respond(config: &Compression, request: &HeaderMap, mut response: H
     let (mut response, body) = response.into_parts();
     let body = match body.try_into_bytes() {
         Err(stream) => stream,
-        Ok(plain) => match coding.encode(&plain) {
+        Ok(plain) => match coding.encode(&plain, config.level) {
             None => BoxBody::new(plain),
             Some(packed) => {
                 let name = HeaderValue::from_static(coding.name());
@@ -133,10 +133,13 @@ fn parse_weight(text: &str) -> Option<u16> {
     (weight <= 1000).then_some(weight)
 }
 
+/// A stream and its level.
+type Stream = Option<(u8, Compress)>;
+
 thread_local! {
-    // A stream is a quarter of a megabyte, so that a thread has one of each kind at most, and none before it is used.
-    static GZIP: RefCell<Compress> = RefCell::new(Compress::new_gzip(flate2::Compression::new(LEVEL), WINDOW_BITS));
-    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(flate2::Compression::new(LEVEL), true));
+    // A stream is 380 kB, so that a thread has one of each kind at most, and none before it is used.
+    static GZIP: RefCell<Stream> = const { RefCell::new(None) };
+    static DEFLATE: RefCell<Stream> = const { RefCell::new(None) };
 }
 
 impl Coding {
@@ -147,16 +150,31 @@ impl Coding {
         }
     }
 
+    fn stream(self, level: Compression) -> Compress {
+        match self {
+            Coding::Gzip => Compress::new_gzip(level, WINDOW_BITS),
+            Coding::Deflate => Compress::new(level, true),
+        }
+    }
+
     /// The body in this coding; `None` if the stream fails, which it has no reason to.
-    fn encode(self, plain: &[u8]) -> Option<Bytes> {
-        let stream = match self {
+    fn encode(self, plain: &[u8], level: u8) -> Option<Bytes> {
+        let slot = match self {
             Coding::Gzip => &GZIP,
             Coding::Deflate => &DEFLATE,
         };
-        stream.with_borrow_mut(|stream| {
-            stream.reset();
-            deflate(stream, plain)
-        })
+        // 0 would not compress.
+        let level = level.clamp(1, 9);
+        let compression = Compression::new(level.into());
+        // A stream that has failed is not used again.
+        let (_, mut stream) = slot
+            .take()
+            .filter(|(of, _)| *of == level)
+            .unwrap_or_else(|| (level, self.stream(compression)));
+        stream.reset();
+        let packed = deflate(&mut stream, plain)?;
+        slot.replace(Some((level, stream)));
+        Some(packed)
     }
 }
 

@@ -24,9 +24,9 @@ use crate::ws::handshake::Accept;
 /// Checks the headers of a WebSocket handshake, and agrees on compression if that is wanted here.
 pub(super) fn accept(req: &HttpRequest, config: &Config) -> Result<Accept, Refusal> {
     let mut handshake = headers::websocket_handshake(req.headers());
-    if config.per_message_deflate.is_some() {
+    if let Some(deflate) = &config.per_message_deflate {
         for line in req.headers().get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
-            handshake.extensions(line.as_bytes());
+            handshake.extensions_within(line.as_bytes(), deflate.context_takeover);
         }
     }
     handshake

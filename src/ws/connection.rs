@@ -8,14 +8,18 @@ use bytestring::ByteString;
 
 use self::reading::Ready;
 use super::assembly::Assembly;
-use super::deflate::{self, Agreement};
+use super::deflate::{self, Agreement, Effort, Windows};
+use super::encoding::Compressing;
 use super::frame::{self, OpCode};
-use super::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
+use super::{CloseCode, CloseFrame, Encoding, Limits, Message, ProtocolError};
 
 mod reading;
 
 /// How long the peer's close frame is awaited after ours (RFC 6455 section 7.1.1 leaves it to the server).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How hard compression tries, unless [`Connection::deflate_level`] says otherwise: zlib's own default, as in `ws`.
+const DEFAULT_LEVEL: u8 = 6;
 
 /// How many pings one read is answered; of more than these the first ones are not (RFC 6455 section 5.5.3).
 pub const MAX_PONGS: usize = 16;
@@ -41,12 +45,11 @@ enum State {
     },
 }
 
-/// How messages are compressed.
+/// What permessage-deflate came to.
 #[derive(Debug, Clone, Copy)]
 struct Compression {
     agreement: Agreement,
-    /// Shorter messages are sent as they are.
-    threshold: usize,
+    how: Compressing,
 }
 
 /// One WebSocket, seen from the server.
@@ -71,6 +74,8 @@ pub struct Connection {
     close: Option<Box<[u8]>>,
     /// permessage-deflate was negotiated, so RSV1 is allowed.
     compression: Option<Compression>,
+    /// What compressed messages may refer to, if that was agreed on; from the first one on.
+    pub(super) windows: Option<Box<Windows>>,
     state: State,
 }
 
@@ -85,6 +90,7 @@ impl Connection {
             pongs: Vec::new(),
             close: None,
             compression: None,
+            windows: None,
             state: State::Open,
         }
     }
@@ -92,10 +98,22 @@ impl Connection {
     /// A connection whose 101 agreed on permessage-deflate: it takes compressed messages, and
     /// [`send_compressed`](Connection::send_compressed) compresses those of at least `threshold` bytes.
     pub fn with_deflate(limits: Limits, agreement: Agreement, threshold: usize) -> Self {
+        let effort = Effort::new(agreement, DEFAULT_LEVEL);
+        let how = Compressing { effort, threshold };
         Connection {
-            compression: Some(Compression { agreement, threshold }),
+            compression: Some(Compression { agreement, how }),
             ..Connection::new(limits)
         }
+    }
+
+    /// How hard compression tries: 1 (fast) to 9 (small), 6 unless it is said here; 0 counts as 1, what is above 9
+    /// as 9.
+    #[must_use]
+    pub fn deflate_level(mut self, level: u8) -> Self {
+        if let Some(compression) = &mut self.compression {
+            compression.how.effort = Effort::new(compression.agreement, level);
+        }
+        self
     }
 
     /// Whether data may still be sent: neither side has closed.
@@ -210,7 +228,9 @@ impl Connection {
             Err(error) => return Err(self.fail(error)),
         };
         if compressed {
-            match deflate::inflate(&payload, self.limits.max_message) {
+            let max = self.limits.max_message;
+            let window = self.windows().map(|windows| &mut windows.client);
+            match deflate::inflate(&payload, max, window) {
                 Ok(inflated) => payload = inflated,
                 Err(error) => return Err(self.fail(error)),
             }
@@ -230,8 +250,7 @@ impl Connection {
         if !self.is_open() {
             return false;
         }
-        let opcode = if text { OpCode::Text } else { OpCode::Binary };
-        frame::encode(opcode, prefix, payload, out);
+        frame::encode(OpCode::of(text), prefix, payload, out);
         true
     }
 
@@ -244,14 +263,43 @@ impl Connection {
         payload: &[u8],
         out: &mut BytesMut,
     ) -> bool {
-        let len = payload.len() + usize::from(prefix.is_some());
-        let compression = self
-            .compression
-            .filter(|compression| self.is_open() && len >= compression.threshold);
-        let opcode = if text { OpCode::Text } else { OpCode::Binary };
-        let write = |message: &[u8]| frame::encode_compressed(opcode, message, out);
-        compression.is_some_and(|compression| deflate::deflate(compression.agreement, prefix, payload, write))
-            || self.send(text, prefix, payload, out)
+        let how = match self.compression {
+            Some(Compression { how, .. }) if self.is_open() => how,
+            _ => return self.send(text, prefix, payload, out),
+        };
+        let window = match how.wants(payload.len() + usize::from(prefix.is_some())) {
+            true => self.windows().map(|windows| &mut windows.server),
+            false => None,
+        };
+        how.put(window, text, prefix, payload, out) || self.send(text, prefix, payload, out)
+    }
+
+    /// How [`send_compressed`](Connection::send_compressed) encodes messages: what many connections are sent is
+    /// encoded once for all that are equal in this. `None` if it depends on what was sent before (context takeover).
+    pub fn encoding(&self) -> Option<Encoding> {
+        match self.compression {
+            Some(compression) if compression.agreement.takes_over() => None,
+            Some(compression) => Some(Encoding(Some(compression.how))),
+            None => Some(Encoding::PLAIN),
+        }
+    }
+
+    /// Appends one message that was encoded before, by this connection's [`encoding`](Connection::encoding) or
+    /// [`Encoding::PLAIN`]. Returns false, and appends nothing, if either side has closed.
+    #[inline]
+    pub fn send_encoded(&mut self, frame: &[u8], out: &mut BytesMut) -> bool {
+        let open = self.is_open();
+        if open {
+            out.extend_from_slice(frame);
+        }
+        open
+    }
+
+    /// What compressed messages may refer to, if that was agreed on.
+    fn windows(&mut self) -> Option<&mut Windows> {
+        let agreement = self.compression?.agreement;
+        (agreement.window_bytes() > 0)
+            .then(|| &mut **self.windows.get_or_insert_with(|| Box::new(agreement.windows())))
     }
 
     /// Starts the closing handshake (RFC 6455 section 7.1.2): the close frame leaves by
@@ -302,6 +350,7 @@ impl Connection {
         }
         self.input = BytesMut::new();
         self.assembly = None;
+        self.windows = None;
         self.discard = 0;
         self.state = State::Closed { peer };
     }

@@ -50,6 +50,15 @@ impl OpCode {
         })
     }
 
+    /// That of a message.
+    #[inline]
+    pub(super) fn of(text: bool) -> Self {
+        match text {
+            true => OpCode::Text,
+            false => OpCode::Binary,
+        }
+    }
+
     /// Whether it is a control frame: close, ping, pong (RFC 6455 section 5.5).
     #[inline]
     pub fn is_control(self) -> bool {

@@ -120,7 +120,16 @@ impl Handshake {
     /// is offered, or makes no sense, is passed over (RFC 6455 section 9.1). Not to be called by a server that does
     /// not want extensions.
     pub fn extensions(&mut self, value: &[u8]) {
-        self.deflate = self.deflate.or_else(|| Agreement::negotiate(value));
+        self.extensions_within(value, 0);
+    }
+
+    /// The same for a server that keeps windows of at most `budget` bytes for a connection
+    /// ([`Agreement::negotiate_within`]).
+    pub fn extensions_within(&mut self, value: &[u8], budget: usize) {
+        let agreed = self
+            .deflate
+            .or_else(|| Agreement::negotiate_within(value, budget));
+        self.deflate = agreed;
     }
 
     /// Whether the request asks for a WebSocket, well or badly: `Upgrade: websocket` is there.

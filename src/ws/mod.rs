@@ -25,6 +25,7 @@ mod assembly;
 mod close;
 mod connection;
 pub mod deflate;
+mod encoding;
 mod error;
 pub mod frame;
 pub mod handshake;
@@ -35,5 +36,6 @@ mod tests;
 
 pub use close::{CloseCode, CloseFrame, MAX_REASON};
 pub use connection::{CLOSE_TIMEOUT, Connection, MAX_PONGS};
+pub use encoding::Encoding;
 pub use error::ProtocolError;
 pub use message::{Limits, Message};

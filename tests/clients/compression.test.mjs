@@ -1,12 +1,13 @@
 // permessage-deflate with the real clients: agreed on, used both ways, fewer bytes on the wire; and what breaks it.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { constants, deflateRawSync } from "node:zlib";
 import { CLIENTS, Client, MODES, binary } from "./support/client.mjs";
 import { RawSocket } from "./support/http.mjs";
-import { echoServer } from "./support/server.mjs";
+import { EchoServer, echoServer } from "./support/server.mjs";
 
 const BOTH = { server_no_context_takeover: true, client_no_context_takeover: true };
 
@@ -21,6 +22,9 @@ function json(size) {
   const items = Array.from({ length: size / 50 }, (_, id) => ({ id, name: `item ${id}`, tags: ["a", "b"], on: id % 3 === 0 }));
   return JSON.stringify(items).slice(0, size);
 }
+
+/** Characters that do not repeat. */
+const noiseText = (size) => randomBytes(size).toString("base64").slice(0, size);
 
 /** How many bytes `work` makes a WebSocket of `ws` read and write. */
 async function wire(ws, work) {
@@ -113,8 +117,108 @@ describe("permessage-deflate", () => {
   });
 });
 
-describe("permessage-deflate abused", () => {
-  const server = echoServer({ before, after });
+for (const [budget, params] of [
+  [8192, { server_max_window_bits: 12, client_max_window_bits: 12 }],
+  [65_536, {}],
+]) {
+  describe(`permessage-deflate with context takeover within ${budget} bytes`, () => {
+    const server = echoServer({ before, after }, "--context-takeover", budget);
+
+    for (const kind of CLIENTS) {
+      for (const mode of MODES.filter(({ arrived }) => arrived === "websocket")) {
+        it(`${kind.name}, ${mode.name}: what repeats costs next to nothing`, async () => {
+          const client = await Client.open(kind, mode, server.url, { perMessageDeflate: { threshold: 1024 } });
+          const { ws } = client.socket.transport;
+          assert.deepEqual({ ...ws._extensions["permessage-deflate"].params }, params);
+          const text = noiseText(1500);
+          const echo = () => wire(ws, async () => assert.equal(await client.echo(text), text));
+          const first = await echo();
+          assert.ok(first.read > 1000 && first.written > 1000, "it does not compress by itself");
+          for (let round = 0; round < 5; round++) {
+            const { read, written } = await echo();
+            assert.ok(read < 100 && written < 100, `${read} bytes read, ${written} written`);
+            assert.equal(await client.echo("short"), "short");
+            assert.equal(await client.echo(json(700)), json(700));
+          }
+          for (const size of [1500, 100_000]) {
+            const data = randomBytes(size);
+            assert.ok(data.equals(await client.echo(data)), "what does not compress at all");
+            const long = json(size);
+            assert.equal(await client.echo(long), long);
+          }
+          await client.close();
+        });
+      }
+    }
+
+    for (const offer of [
+      { serverMaxWindowBits: 9, clientMaxWindowBits: 9 },
+      { serverMaxWindowBits: 10, clientNoContextTakeover: true },
+      { clientMaxWindowBits: 11, serverNoContextTakeover: true },
+      { clientMaxWindowBits: 8 },
+      { clientMaxWindowBits: false },
+      { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    ]) {
+      it(`ws with ${JSON.stringify(offer)}`, async () => {
+        const socket = await RawSocket.open(server, 4, {}, { perMessageDeflate: { threshold: 0, ...offer } });
+        const { params } = socket.ws._extensions["permessage-deflate"];
+        assert.equal(!!params.server_no_context_takeover, !!offer.serverNoContextTakeover);
+        for (let round = 0; round < 2; round++) {
+          for (const text of ["4", "4short", `4${json(3000)}`, `4${noiseText(5000)}`, `4${json(100_000)}`]) {
+            socket.send(text);
+            assert.equal(await socket.next(), text);
+          }
+          for (const data of [binary(1), binary(1500), binary(70_000), randomBytes(3000)]) {
+            socket.send(data);
+            assert.ok(data.equals(await socket.next()));
+          }
+          socket.ws.send(`4${json(5000)}`, { compress: false });
+          assert.equal(await socket.next(), `4${json(5000)}`);
+        }
+        await socket.close();
+      });
+    }
+
+    it("compressed fragments with pings between them", async () => {
+      const socket = await RawSocket.open(server, 4, {}, { perMessageDeflate: { threshold: 0 } });
+      const text = `4${json(60_000)}`;
+      for (let round = 0; round < 3; round++) {
+        for (let at = 0; at < text.length; at += 10_000) {
+          socket.ws.send(text.slice(at, at + 10_000), { compress: true, fin: at + 10_000 >= text.length });
+          socket.ws.ping();
+        }
+        assert.equal(await socket.next(), text);
+      }
+      await socket.close();
+    });
+  });
+}
+
+it("levels are read, and 9 is shorter than 1", async () => {
+  const lengths = {};
+  for (const level of [1, 9]) {
+    const server = await EchoServer.start("--level", level);
+    const socket = await RawSocket.open(server, 4, {}, { perMessageDeflate: { serverMaxWindowBits: 9 } });
+    // many that do not compress, one after the other, in a small window
+    for (let round = 0; round < 60; round++) {
+      const data = randomBytes(3000);
+      socket.ws.send(data, { compress: false });
+      assert.ok(data.equals(await socket.next()));
+    }
+    const text = `4${json(50_000)}`;
+    const { read } = await wire(socket.ws, async () => {
+      socket.send(text);
+      assert.equal(await socket.next(), text);
+    });
+    lengths[level] = read;
+    await socket.close();
+    await server.stop();
+  }
+  assert.ok(lengths[9] < lengths[1], JSON.stringify(lengths));
+});
+
+for (const budget of [0, 65_536]) describe(`permessage-deflate abused, ${budget} bytes of context`, () => {
+  const server = echoServer({ before, after }, "--context-takeover", budget);
   const compressed = () => RawSocket.open(server, 4, {}, { perMessageDeflate: true });
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.it.pid}/status`, "utf8"))[1]) / 1024;
 
@@ -124,7 +228,9 @@ describe("permessage-deflate abused", () => {
   const cases = [
     ["200 MB against a limit of 1 MB", [frame(0xc2, bomb)], 1009],
     ["the same in two fragments", [frame(0x41, bomb.subarray(0, 999)), frame(0x80, bomb.subarray(999))], 1009],
+    ["in fragments of a byte", Array.from(zeros, (byte, at) => frame((at ? 0 : 0x42) | (at === zeros.length - 1 ? 0x80 : 0), Buffer.of(byte))), 1009],
     ["without end in fragments of a byte", Array.from({ length: 20_000 }, (_, at) => frame(at ? 0 : 0x42, bomb.subarray(at, at + 1))), 1008],
+    ["a window of zeros", [frame(0xc2, Buffer.alloc(32_768))], 1007],
     ["garbage", [frame(0xc1, Buffer.alloc(100, 0xff))], 1007],
     ["a stream that is cut off", [frame(0xc1, cut.subarray(0, cut.length / 2))], 1007],
     ["text that is no UTF-8", [frame(0xc1, squeeze(Buffer.from([0x34, 0xff])))], 1007],
@@ -138,12 +244,12 @@ describe("permessage-deflate abused", () => {
     const big = `x${json(900_000)}`;
     assert.equal(await neighbour.echo(big), big);
     const before = peak();
-    for (const [name, frames, code] of cases) {
+    await Promise.all(cases.map(async ([name, frames, code]) => {
       const socket = await compressed();
       frames.forEach((bytes) => socket.ws._socket.write(bytes));
       assert.equal(await socket.end(), code, name);
-      assert.equal(await neighbour.echo(name), name);
-    }
+    }));
+    assert.equal(await neighbour.echo(big), big);
     const plain = await RawSocket.open(server, 4, {}, { perMessageDeflate: false });
     plain.ws._socket.write(frame(0xc1, squeeze(Buffer.from("4hello"))));
     assert.equal(await plain.end(), 1002, "RSV1 without an agreement");

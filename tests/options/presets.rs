@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use engineio::{Compression, Config, Cookie, KeepHeaders, Origins, SameSite, Transports, WsEngine};
+use engineio::{
+    Config, Cookie, HttpCompression, KeepHeaders, Origins, PerMessageDeflate, SameSite, Transports, WsEngine,
+};
 
 /// What is the same in all three columns.
 fn common(config: &Config) {
@@ -10,7 +12,7 @@ fn common(config: &Config) {
     assert_eq!(config.upgrade_timeout, Duration::from_millis(10_000));
     assert_eq!(config.transports, Transports::all());
     assert!(config.allow_upgrades);
-    assert_eq!(config.http_compression, Some(threshold_1024()));
+    assert_eq!(config.http_compression, Some(polling_from_1024()));
     assert_eq!(config.ws_engine, WsEngine::BuiltIn);
     assert_eq!(config.path, "/engine.io/");
     assert!(config.destroy_upgrade);
@@ -19,10 +21,17 @@ fn common(config: &Config) {
     assert_eq!(config.max_buffered_bytes, 16_000_000);
 }
 
-fn threshold_1024() -> Compression {
-    let compression = Compression::default();
-    assert_eq!(compression.threshold, 1024);
+fn polling_from_1024() -> HttpCompression {
+    let compression = HttpCompression::default();
+    assert_eq!((compression.threshold, compression.level), (1024, 4));
     compression
+}
+
+fn messages_from_1024() -> PerMessageDeflate {
+    let deflate = PerMessageDeflate::default();
+    assert_eq!((deflate.threshold, deflate.level), (1024, 6));
+    assert_eq!(deflate.context_takeover, 0);
+    deflate
 }
 
 fn cookie_io() -> Cookie {
@@ -39,7 +48,7 @@ fn default_is_the_first_column() {
     common(&config);
     assert_eq!(config.ping_timeout, Duration::from_secs(60));
     assert_eq!(config.max_http_buffer_size, 1_000_000);
-    assert_eq!(config.per_message_deflate, Some(threshold_1024()));
+    assert_eq!(config.per_message_deflate, Some(messages_from_1024()));
     assert_eq!(config.cookie, Some(cookie_io()));
     assert!(config.allow_eio3);
     assert_eq!(config.origins, Origins::SameHost);
@@ -52,7 +61,7 @@ fn engine_io_3() {
     common(&config);
     assert_eq!(config.ping_timeout, Duration::from_millis(60_000));
     assert_eq!(config.max_http_buffer_size, 100_000_000);
-    assert_eq!(config.per_message_deflate, Some(threshold_1024()));
+    assert_eq!(config.per_message_deflate, Some(messages_from_1024()));
     assert_eq!(config.cookie, Some(cookie_io()));
     assert!(config.allow_eio3, "it speaks nothing else");
     assert_eq!(config.keep_headers, KeepHeaders::All);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engineio::{Config, Cookie, Data, Origins, SameSite, Transport};
+use engineio::{Config, Cookie, Data, HttpCompression, Origins, PerMessageDeflate, SameSite, Transport};
 use serde::Deserialize;
 
 use crate::script::Script;
@@ -72,8 +72,17 @@ enum Threshold {
 }
 
 impl Threshold {
-    fn compression(&self) -> Option<engineio::Compression> {
-        let mut compression = engineio::Compression::default();
+    fn messages(&self) -> Option<PerMessageDeflate> {
+        let mut deflate = PerMessageDeflate::default();
+        match self {
+            Threshold::On(on) => return on.then_some(deflate),
+            Threshold::Bytes { threshold } => deflate.threshold = *threshold,
+        }
+        Some(deflate)
+    }
+
+    fn polling(&self) -> Option<HttpCompression> {
+        let mut compression = HttpCompression::default();
         match self {
             Threshold::On(on) => return on.then_some(compression),
             Threshold::Bytes { threshold } => compression.threshold = *threshold,
@@ -223,11 +232,11 @@ impl Settings {
         );
         set(
             &mut config.per_message_deflate,
-            self.per_message_deflate.as_ref().map(Threshold::compression),
+            self.per_message_deflate.as_ref().map(Threshold::messages),
         );
         set(
             &mut config.http_compression,
-            self.http_compression.as_ref().map(Threshold::compression),
+            self.http_compression.as_ref().map(Threshold::polling),
         );
         set(
             &mut config.transports,

@@ -223,7 +223,7 @@ impl Handler<Upgrade> for SocketActor {
                     if let Some((_, link)) = probe {
                         handed.send_first(&link);
                     }
-                    self.adopt(handed, None, ctx);
+                    self.adopt(*handed, None, ctx);
                 }
             }
         }

@@ -101,7 +101,7 @@ async fn probe(transport: Box<WebSocketTransport>, io: TcpStream, early: BytesMu
         // What the client does next, on whatever connection, comes behind this message, and what it has sent
         // behind `5` travels in it.
         let handed = Handed::new(io, connection, probing.unsent);
-        let offer = Offer::new(Carrier::Wire(handed));
+        let offer = Offer::new(Carrier::Wire(Box::new(handed)));
         socket.addr().do_send(messages::Upgrade { id, offer });
     }
 }

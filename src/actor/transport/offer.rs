@@ -23,7 +23,7 @@ pub(crate) enum Carrier {
     /// Its connection stays where it is.
     Link(Arc<Link>),
     /// Its connection comes along.
-    Wire(Handed),
+    Wire(Box<Handed>),
 }
 
 impl<T: Refuse> Offer<T> {

@@ -76,6 +76,7 @@ pub(super) fn connection(socket: &Socket, deflate: Option<Agreement>) -> Connect
     match (deflate, &config.per_message_deflate) {
         (Some(agreement), Some(compression)) => {
             Connection::with_deflate(limits, agreement, compression.threshold)
+                .deflate_level(compression.level)
         }
         _ => Connection::new(limits),
     }

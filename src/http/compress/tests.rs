@@ -149,7 +149,7 @@ fn what_goes_in_comes_out_and_nothing_stays() {
     // Twice, so that each stream comes after every other, large after small and back.
     for body in bodies.iter().chain(bodies.iter().rev()) {
         for coding in [Coding::Gzip, Coding::Deflate] {
-            let packed = coding.encode(body).expect("a stream");
+            let packed = coding.encode(body, 4).expect("a stream");
             assert!(
                 plain_of(coding, &packed) == *body,
                 "{coding:?} of {} bytes",
@@ -160,17 +160,29 @@ fn what_goes_in_comes_out_and_nothing_stays() {
                 "{}",
                 packed.len()
             );
-            assert_eq!(coding.encode(body), Some(packed), "what was before it shows");
+            assert_eq!(coding.encode(body, 4), Some(packed), "what was before it shows");
         }
     }
 }
 
 #[test]
+fn levels() {
+    let text: String = (0..5000).map(|index| format!("{{\"id\":{index}}},")).collect();
+    let len = |level| {
+        let packed = Coding::Gzip.encode(text.as_bytes(), level).expect("a stream");
+        assert!(plain_of(Coding::Gzip, &packed) == text.as_bytes(), "{level}");
+        packed.len()
+    };
+    assert!(len(1) > len(4) && len(4) > len(9));
+    assert_eq!((len(0), len(255)), (len(1), len(9)));
+}
+
+#[test]
 fn deflate_is_the_zlib_format() {
-    let packed = Coding::Deflate.encode(&[b'a'; 2000]).expect("a stream");
+    let packed = Coding::Deflate.encode(&[b'a'; 2000], 4).expect("a stream");
     let header = u16::from_be_bytes([packed[0], packed[1]]);
     assert_eq!((packed[0] & 0x0f, header % 31), (8, 0), "RFC 1950, section 2.2");
-    let packed = Coding::Gzip.encode(&[b'a'; 2000]).expect("a stream");
+    let packed = Coding::Gzip.encode(&[b'a'; 2000], 4).expect("a stream");
     assert_eq!(packed[..3], [0x1f, 0x8b, 8], "RFC 1952, section 2.3");
 }
 
@@ -180,7 +192,7 @@ fn every_thread_has_streams_of_its_own() {
         std::thread::spawn(move || {
             let body = number.to_string().repeat(20_000);
             for _ in 0..20 {
-                let packed = Coding::Gzip.encode(body.as_bytes()).expect("a stream");
+                let packed = Coding::Gzip.encode(body.as_bytes(), 4).expect("a stream");
                 assert!(plain_of(Coding::Gzip, &packed) == body.as_bytes());
             }
         })

@@ -1,12 +1,13 @@
-//! Messages through zlib. The streams belong to the thread and are reset before each message: that is what both
-//! `no_context_takeover` allow, and why an idle connection costs nothing. A compressor takes about 380 KB.
+//! Messages through zlib. The streams belong to the thread and are reset before each message, which is why an idle
+//! connection costs nothing; with context takeover they are told the connection's window first. A compressor takes
+//! 251 to 380 KB, by its window; an inflater 48 KB.
 
 use std::cell::RefCell;
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::{Agreement, MAX_WINDOW_BITS, MIN_WINDOW_BITS};
+use super::{Agreement, MAX_WINDOW_BITS, MIN_WINDOW_BITS, Window};
 use crate::ws::ProtocolError;
 
 /// What a compressor writes behind each message, what is left out on the wire (RFC 7692 section 7.2.1): the end
@@ -16,10 +17,6 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// The same, then an empty last block: a message that ends anywhere else but between two blocks does not come to
 /// an end there.
 const END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
-
-/// How hard to try: zlib's own default, as in `ws`. Never 1: with a small window and bytes that do not compress
-/// zlib-rs 0.6.8 runs over its own buffer there, and panics (`what_does_not_compress_in_small_windows`).
-const LEVEL: u32 = 6;
 
 /// The scratch buffer is kept up to this size, in bytes.
 const MAX_SCRATCH: usize = 64 * 1024;
@@ -33,10 +30,28 @@ thread_local! {
     static STREAMS: RefCell<Streams> = const { RefCell::new(Streams::new()) };
 }
 
+/// All that a compressor needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::ws) struct Effort {
+    window_bits: u8,
+    /// 1 to 9.
+    level: u8,
+}
+
+impl Effort {
+    /// `level` is cut to 1 to 9: 0 would not compress, and there is none above.
+    pub(in crate::ws) fn new(agreement: Agreement, level: u8) -> Self {
+        Effort {
+            window_bits: agreement.window_bits(),
+            level: level.clamp(1, 9),
+        }
+    }
+}
+
 struct Streams {
     inflate: Option<Decompress>,
-    /// One for each size of the window that clients have asked for.
-    deflate: [Option<Compress>; WINDOWS],
+    /// One for each size of the window that clients have asked for, and its level.
+    deflate: [Option<(u8, Compress)>; WINDOWS],
     scratch: Vec<u8>,
 }
 
@@ -58,46 +73,68 @@ impl Streams {
 }
 
 /// How many bytes a message of at most `max_message` may take compressed: incompressible data grows by a few bytes
-/// for each block, and how long blocks are is the peer's choice.
+/// for each block, and how long blocks are is the peer's choice; and by an eighth where the codes are fixed ones.
 pub(in crate::ws) fn longest_compressed(max_message: usize) -> usize {
     max_message.saturating_add(max_message / 8).saturating_add(64)
 }
 
-/// Compresses a message, `prefix` in front, and hands what it came to to `write`. False, and nothing is handed on,
-/// if it does not get shorter.
+/// Compresses a message, `prefix` in front, and hands what it came to to `write`. False, and nothing is handed on or
+/// remembered, if it does not get shorter.
 pub(in crate::ws) fn deflate(
-    agreement: Agreement,
+    effort: Effort,
+    window: Option<&mut Window>,
     prefix: Option<u8>,
     payload: &[u8],
     write: impl FnOnce(&[u8]),
 ) -> bool {
     STREAMS.with_borrow_mut(|streams| {
-        let window_bits = agreement.window_bits();
-        let Some(slot) = streams
-            .deflate
-            .get_mut(usize::from(window_bits - MIN_WINDOW_BITS))
-        else {
+        let index = usize::from(effort.window_bits - MIN_WINDOW_BITS);
+        let Some(slot) = streams.deflate.get_mut(index) else {
             return false;
         };
-        let stream = slot.get_or_insert_with(|| {
-            Compress::new_with_window_bits(Compression::new(LEVEL), false, window_bits)
-        });
-        stream.reset();
         let len = payload.len() + usize::from(prefix.is_some());
         let out = &mut streams.scratch;
         out.clear();
-        // Whatever does not fit in here is not shorter.
-        out.reserve_exact(len + TAIL.len() + 1);
-        let shorter = compress(stream, prefix, payload, out) && out.len() < len + TAIL.len();
-        if shorter && let Some(message) = out.strip_suffix(&TAIL) {
-            write(message);
+        out.reserve_exact(longest_compressed(len));
+        let known = window.as_ref().map_or(&[][..], |window| window.as_bytes());
+        let done = ready(slot, effort, known).is_some_and(|stream| compress(stream, prefix, payload, out));
+        let message = out
+            .strip_suffix(&TAIL)
+            .filter(|message| done && message.len() < len);
+        let shorter = message.map(write).is_some();
+        if !done {
+            // A stream that keeps output back cannot be used again: zlib-rs (0.6.8) forgets in a reset how much,
+            // but not where, writes on behind it, and in the end over its buffer's end, which is a panic.
+            *slot = None;
+        }
+        if shorter && let Some(window) = window {
+            window.push(prefix.as_slice());
+            window.push(payload);
         }
         streams.forget_scratch();
         shorter
     })
 }
 
-/// False if it does not fit into `out`.
+/// The stream in this slot, as for a first message behind `known`.
+fn ready<'a>(slot: &'a mut Option<(u8, Compress)>, effort: Effort, known: &[u8]) -> Option<&'a mut Compress> {
+    let compression = Compression::new(effort.level.into());
+    let (level, stream) = slot.get_or_insert_with(|| {
+        let stream = Compress::new_with_window_bits(compression, false, effort.window_bits);
+        (effort.level, stream)
+    });
+    stream.reset();
+    if *level != effort.level {
+        stream.set_level(compression).ok()?;
+        *level = effort.level;
+    }
+    if !known.is_empty() {
+        stream.set_dictionary(known).ok()?;
+    }
+    Some(stream)
+}
+
+/// False if it does not fit into `out`, which has room enough for whatever comes.
 fn compress(stream: &mut Compress, prefix: Option<u8>, payload: &[u8], out: &mut Vec<u8>) -> bool {
     if let Some(prefix) = prefix
         && stream.compress_vec(&[prefix], out, FlushCompress::None).is_err()
@@ -112,11 +149,16 @@ fn compress(stream: &mut Compress, prefix: Option<u8>, payload: &[u8], out: &mut
         && out.ends_with(&TAIL)
 }
 
-/// Inflates the payload of a message, all its frames together. Stops as soon as it comes to more than `max` bytes.
+/// Inflates the payload of a message, all its frames together, which may refer to what is in the window. Stops as
+/// soon as it comes to more than `max` bytes.
 ///
 /// # Errors
 /// [`ProtocolError::InvalidDeflate`]: it cannot be inflated, or breaks off. [`ProtocolError::MessageTooBig`].
-pub(in crate::ws) fn inflate(payload: &[u8], max: usize) -> Result<Bytes, ProtocolError> {
+pub(in crate::ws) fn inflate(
+    payload: &[u8],
+    max: usize,
+    window: Option<&mut Window>,
+) -> Result<Bytes, ProtocolError> {
     // An empty message is one byte (RFC 7692 section 7.2.3.6); some send none.
     if payload.is_empty() {
         return Ok(Bytes::new());
@@ -125,7 +167,11 @@ pub(in crate::ws) fn inflate(payload: &[u8], max: usize) -> Result<Bytes, Protoc
         let stream = streams.inflate.get_or_insert_with(|| Decompress::new(false));
         let out = &mut streams.scratch;
         out.clear();
-        let inflated = decompress(stream, payload, max, out).map(|()| {
+        let known = window.as_ref().map_or(&[][..], |window| window.as_bytes());
+        let inflated = decompress(stream, known, payload, max, out).map(|()| {
+            if let Some(window) = window {
+                window.push(out);
+            }
             if out.capacity() > MAX_SCRATCH {
                 out.shrink_to_fit();
                 Bytes::from(std::mem::take(out))
@@ -140,11 +186,17 @@ pub(in crate::ws) fn inflate(payload: &[u8], max: usize) -> Result<Bytes, Protoc
 
 fn decompress(
     stream: &mut Decompress,
+    known: &[u8],
     payload: &[u8],
     max: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), ProtocolError> {
     stream.reset(false);
+    if !known.is_empty() {
+        stream
+            .set_dictionary(known)
+            .map_err(|_| ProtocolError::InvalidDeflate)?;
+    }
     if run(stream, payload, max, out)? {
         // The last block said that it is the last, and the byte that has to follow it does not.
         return Ok(());
@@ -179,7 +231,8 @@ fn run(
         }
         match status {
             Status::StreamEnd if input.is_empty() => return Ok(true),
-            // A block that said that it is the last: another stream follows (RFC 7692 section 7.2.3.5).
+            // A block that said that it is the last: another stream follows (RFC 7692 section 7.2.3.5), which
+            // refers to nothing before it, since whoever ends a stream has to begin anew.
             Status::StreamEnd => stream.reset(false),
             Status::Ok | Status::BufError if out.len() == out.capacity() => {}
             Status::Ok if taken > 0 && !input.is_empty() => {}

@@ -244,6 +244,21 @@ fn what_does_not_compress_in_small_windows() {
 }
 
 #[test]
+fn one_after_the_other_that_does_not_compress() {
+    let noise = noise(500_000);
+    for bits in [9, 11, 15] {
+        let agreed = agreement(&format!("permessage-deflate; server_max_window_bits={bits}"));
+        for len in [1200, 5000] {
+            for content in noise.chunks_exact(len).take(100) {
+                let mut out = BytesMut::new();
+                Connection::with_deflate(LIMITS, agreed, 0).send_compressed(false, None, content, &mut out);
+                assert_eq!(out[0], BINARY, "{bits} bits, {len} bytes");
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_is_compressed_for_nothing() {
     let long = [b'a'; 200];
     let noise = noise(5000);

@@ -4,10 +4,12 @@ mod abuse;
 mod close;
 mod deflate;
 mod encode;
+mod encoding;
 mod handshake;
 mod inflate;
 mod messages;
 mod property;
+mod takeover;
 mod utf8;
 
 use bytes::{Bytes, BytesMut};

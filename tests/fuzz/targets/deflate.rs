@@ -10,6 +10,9 @@ use crate::memory;
 
 const NAME: &str = "permessage-deflate";
 
+/// How much memory windows may take. The first is none: no context takeover.
+const BUDGETS: [usize; 7] = [0, 511, 1024, 5000, 40_000, 65_536, usize::MAX];
+
 /// Lines of `Sec-WebSocket-Extensions`.
 pub fn extensions(data: &[u8], seen: &mut Seen) {
     for line in data.split(|byte| *byte == b'\n') {
@@ -22,8 +25,14 @@ pub fn extensions(data: &[u8], seen: &mut Seen) {
                 assert!(contains(line, NAME.as_bytes()));
                 assert_eq!(Agreement::negotiate(&again), Some(agreed));
                 check_answer(line, &agreed.to_string());
+                for budget in BUDGETS {
+                    let within = Agreement::negotiate_within(line, budget).expect("the same offers are good");
+                    seen.note(within.to_string());
+                    check_windows(line, within, budget);
+                }
             }
             None => {
+                assert_eq!(Agreement::negotiate_within(line, usize::MAX), None);
                 if let Some(second) = Agreement::negotiate(&again) {
                     assert!(second.to_string().ends_with("; server_max_window_bits=11"));
                 } else {
@@ -48,11 +57,23 @@ fn check_answer(line: &[u8], answer: &str) {
     assert_eq!(again.to_string(), answer);
 }
 
+/// What is remembered fits, and nothing is asked of a client that it has not offered.
+fn check_windows(line: &[u8], agreed: Agreement, budget: usize) {
+    assert!(agreed.window_bytes() <= budget.min(2 * 32_768));
+    let answer = agreed.to_string();
+    let again = Agreement::negotiate_within(answer.as_bytes(), budget).expect("an answer is an offer");
+    assert!(again.window_bytes() <= agreed.window_bytes());
+    if answer.contains("client_max_window_bits") {
+        assert!(contains(line, b"client_max_window_bits"));
+    }
+}
+
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Three bytes: the limit, how the message is fragmented, what it is. Then its compressed payload.
+/// Four bytes: the limit, how the message is fragmented, what it is, how much is remembered of what came before. Then
+/// its compressed payload.
 pub fn inflate(data: &[u8], seen: &mut Seen) {
     let mut input = Input(data);
     let limits = Limits {
@@ -61,20 +82,25 @@ pub fn inflate(data: &[u8], seen: &mut Seen) {
     };
     let most = input.pick(&[usize::MAX, 1, 2, 7, 100]);
     let text = input.byte() & 1 != 0;
+    let budget = input.pick(&BUDGETS);
     let payload = input.0;
+    let run = |payload: &[u8], most| {
+        let mut connection = connection(limits, 15, budget);
+        take(&mut connection, text, payload, most)
+    };
 
     // The thread's inflater is no part of what a message costs.
-    run(limits, text, b"\x00", usize::MAX).ok();
-    let (whole, peak) = memory::peak(|| run(limits, text, payload, usize::MAX));
+    run(b"\x00", usize::MAX).ok();
+    let (whole, peak) = memory::peak(|| run(payload, usize::MAX));
     // The frame, read and copied; then what it inflates to, with the doubled buffer that it grows in; or the scratch
-    // that stays with the thread.
-    let bound = 4 * payload.len() + 3 * limits.max_message + 2 * 64 * 1024 + 4096;
+    // that stays with the thread; and the window.
+    let bound = 4 * payload.len() + 3 * limits.max_message + 2 * 64 * 1024 + 32 * 1024 + 4096;
     assert!(
         peak <= bound as isize,
         "{peak} bytes for {} of {limits:?}",
         payload.len()
     );
-    assert_eq!(run(limits, text, payload, most), whole, "in fragments");
+    assert_eq!(run(payload, most), whole, "in fragments");
     seen.note(whole.as_ref().err().map(std::mem::discriminant));
     if let Ok(message) = whole {
         let content = match &message {
@@ -83,13 +109,37 @@ pub fn inflate(data: &[u8], seen: &mut Seen) {
         };
         assert!(content.len() <= limits.max_message);
         seen.note((text, content.len().min(300) / 30));
-        round_trip(limits, text, content, &message);
+        round_trip(limits, text, content, &message, budget);
+    }
+    conversation(limits, text, payload, budget, seen);
+}
+
+/// The payload cut into messages, one after the other: cut alike, they come to the same in fragments; and what came
+/// before a message is known to it in so far as that was agreed on.
+fn conversation(limits: Limits, text: bool, payload: &[u8], budget: usize, seen: &mut Seen) {
+    let mut whole = connection(limits, 15, budget);
+    let mut pieces = connection(limits, 15, budget);
+    for message in payload.split(|byte| *byte == 0xaa) {
+        let first = take(&mut whole, text, message, usize::MAX);
+        assert_eq!(take(&mut pieces, text, message, 3), first);
+        seen.note((budget, first.as_ref().err().map(std::mem::discriminant)));
+        if first.is_err() {
+            break;
+        }
     }
 }
 
+fn connection(limits: Limits, bits: u8, budget: usize) -> Connection {
+    Connection::with_deflate(limits, agreement(bits, budget), 0)
+}
+
 /// A message as a client sends it.
-fn run(limits: Limits, text: bool, payload: &[u8], most: usize) -> Result<Message, ProtocolError> {
-    let mut connection = Connection::with_deflate(limits, agreement(15), 0);
+fn take(
+    connection: &mut Connection,
+    text: bool,
+    payload: &[u8],
+    most: usize,
+) -> Result<Message, ProtocolError> {
     let mut pieces = payload.chunks(most.min(payload.len()).max(1)).peekable();
     let mut first = 0x40 | if text { 1 } else { 2 };
     loop {
@@ -105,27 +155,32 @@ fn run(limits: Limits, text: bool, payload: &[u8], most: usize) -> Result<Messag
     }
 }
 
-/// What we send compressed, or do not, comes back.
-fn round_trip(limits: Limits, text: bool, content: &[u8], message: &Message) {
-    for bits in [9, 15] {
-        let mut connection = Connection::with_deflate(limits, agreement(bits), 0);
-        let (mut out, mut plain) = (BytesMut::new(), BytesMut::new());
-        assert!(connection.send_compressed(text, None, content, &mut out));
-        connection.send(text, None, content, &mut plain);
-        assert!(out == plain || (out.len() < plain.len() && out[0] & 0x40 != 0));
-        let head = match out[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        connection.receive(client_frame(out[0], &out[head..]));
-        assert_eq!(connection.poll_message().as_ref(), Ok(&Some(message.clone())));
+/// What we send compressed, or do not, comes back; the second time referring to the first, if that was agreed on.
+fn round_trip(limits: Limits, text: bool, content: &[u8], message: &Message, budget: usize) {
+    for (bits, level) in [(9, 1), (15, 6)] {
+        let mut connection = connection(limits, bits, budget).deflate_level(level);
+        for _ in 0..2 {
+            let (mut out, mut plain) = (BytesMut::new(), BytesMut::new());
+            assert!(connection.send_compressed(text, None, content, &mut out));
+            connection.send(text, None, content, &mut plain);
+            assert!(out == plain || (out.len() < plain.len() && out[0] & 0x40 != 0));
+            if let Some(encoding) = connection.encoding() {
+                assert_eq!(encoding.encode(text, None, content), out);
+            }
+            let head = match out[1] {
+                126 => 4,
+                127 => 10,
+                _ => 2,
+            };
+            connection.receive(client_frame(out[0], &out[head..]));
+            assert_eq!(connection.poll_message().as_ref(), Ok(&Some(message.clone())));
+        }
     }
 }
 
-fn agreement(bits: u8) -> Agreement {
-    let offer = format!("{NAME}; server_max_window_bits={bits}");
-    Agreement::negotiate(offer.as_bytes()).expect("a good offer")
+fn agreement(bits: u8, budget: usize) -> Agreement {
+    let offer = format!("{NAME}; client_max_window_bits={bits}; server_max_window_bits={bits}");
+    Agreement::negotiate_within(offer.as_bytes(), budget).expect("a good offer")
 }
 
 fn client_frame(first: u8, payload: &[u8]) -> Bytes {
