@@ -20,3 +20,9 @@ pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use websocket::WebSocketTransport;
 pub(crate) use wire::Handed;
 pub(super) use wire::Wire;
+#[cfg(feature = "ws_engine")]
+pub(crate) use {
+    alarm::Alarm,
+    attachment::{Attachment, Failed, LINGER},
+    websocket::CHUNK,
+};
