@@ -145,15 +145,16 @@ impl SameSite {
     }
 }
 
-/// Which implementation of WebSocket is used.
+/// Which implementation of WebSocket is used. There is one besides the built-in one, with the feature `ws_engine`;
+/// without that feature naming it does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WsEngine {
     /// The built-in one.
     #[default]
     BuiltIn,
-    /// An actor of the crate actix-web-actors for each WebSocket. It exists with this crate's feature `ws_engine`
-    /// only. Sessions, limits and closing are the same, but
+    /// An actor of the crate actix-web-actors for each WebSocket (feature `ws_engine`). Sessions, limits and closing
+    /// are the same, but
     ///
     /// - nothing is compressed: `per_message_deflate` is not offered;
     /// - a frame over the limit is refused when so many bytes of it have come, not at its header; text in several
