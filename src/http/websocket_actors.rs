@@ -94,7 +94,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Engine {
         match (self.state, item) {
             (State::Open, Ok(message)) => self.handle_message(message, ctx),
             (State::Open, Err(error)) => self.fail(translate(&error), ctx),
-            (State::Closing { .. }, Ok(ws::Message::Close(_)) | Err(_)) => ctx.stop(),
+            (State::Closing { .. }, Ok(ws::Message::Close(_)) | Err(_)) => self.stop(ctx),
             (State::Closing { .. } | State::Failed { .. } | State::Closed, _) => {}
         }
     }
@@ -102,7 +102,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Engine {
     fn finished(&mut self, ctx: &mut Self::Context) {
         match self.intake.end() {
             Some(End::TooBig) if self.state == State::Open => self.fail(ProtocolError::MessageTooBig, ctx),
-            _ => ctx.stop(),
+            _ => self.stop(ctx),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Engine {
             ws::Message::Close(reason) => {
                 self.state = State::Closed;
                 ctx.close(reason.map(|reason| reason.code.into()));
-                return ctx.stop();
+                return self.stop(ctx);
             }
         };
         self.intake.expect(self.fragments.room());
@@ -132,6 +132,12 @@ impl Engine {
             self.state.close(CloseCode::PROTOCOL_ERROR, reason, ctx);
         }
         self.attachment.push(batch);
+    }
+
+    /// Nothing more will come. What is written already still leaves, which may take its time.
+    fn stop(&mut self, ctx: &mut WebsocketContext<Self>) {
+        self.attachment.lost();
+        ctx.stop();
     }
 
     /// The peer broke the protocol. To be called by its stream of messages, which goes: it would bring the same error
