@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// The App has an upgrade of its own, at `/`.
     pub(crate) own_upgrade: bool,
     pub(crate) allow_request: Option<Gate>,
-    /// `fixed:ID`, `async:ID` or `error`.
+    /// `fixed:ID`, `async:ID`, `prefix:NAME` (before an id of the usual kind) or `error`.
     pub(crate) generate_id: Option<String>,
     /// Events that are told besides connection, message, close and error.
     pub(crate) events: Vec<String>,
