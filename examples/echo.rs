@@ -17,7 +17,7 @@ use actix_web::{App, HttpServer};
 use clap::Parser;
 use engineio::{
     Config, Cookie, Data, Event, Handshake, Origins, PerMessageDeflate, Server, Socket, SocketHandler,
-    Transport, Transports,
+    Transport, Transports, WsEngine,
 };
 
 /// An Engine.IO echo server.
@@ -71,6 +71,9 @@ struct Options {
     /// Send the session's id in a cookie of this name.
     #[arg(long)]
     cookie: Option<String>,
+    /// Which implementation of WebSocket: `built-in`, or `actix-web-actors` (feature `ws_engine`).
+    #[arg(long, default_value = "built-in", value_parser = ws_engine)]
+    ws_engine: WsEngine,
     /// Answer by `Send` messages of an actor, instead of inside the socket's own.
     #[arg(long)]
     via_actor: bool,
@@ -78,6 +81,15 @@ struct Options {
 
 fn transport(name: &str) -> Result<Transport, String> {
     Transport::from_name(name).ok_or_else(|| format!("no such transport: {name}"))
+}
+
+fn ws_engine(name: &str) -> Result<WsEngine, String> {
+    match name {
+        "built-in" => Ok(WsEngine::BuiltIn),
+        #[cfg(feature = "ws_engine")]
+        "actix-web-actors" => Ok(WsEngine::ActixWebActors),
+        _ => Err(format!("no such engine in this build: {name}")),
+    }
 }
 
 impl Options {
@@ -98,6 +110,7 @@ impl Options {
         });
         config.http_compression = (!self.no_compression).then(Default::default);
         config.handover = !self.no_handover;
+        config.ws_engine = self.ws_engine;
         config.cookie = self.cookie.as_ref().map(Cookie::named);
         config.origins = match &self.cors_origin {
             Some(origin) => Origins::List(vec![origin.clone()]),

@@ -53,11 +53,11 @@ pub struct Config {
     /// The cookie that carries the session id, for sticky sessions. Default: `io`, path `/`, `HttpOnly`,
     /// `SameSite=Lax`.
     pub cookie: Option<Cookie>,
-    /// Which implementation of WebSocket is used. Default: the built-in one.
+    /// Which implementation of WebSocket is used, what engine.io calls `wsEngine`. Default: the built-in one.
     pub ws_engine: WsEngine,
     /// Whether a WebSocket may come to own its TCP connection, where that is possible: plain HTTP/1.1 under Unix, on a
     /// server with `on_connect(engineio::on_connect)`. Else its bytes pass through actix's HTTP dispatcher, which costs
-    /// more memory and time. Default true.
+    /// more memory and time; with an alternative `ws_engine` they always do. Default true.
     pub handover: bool,
     /// The path of all requests, compared exactly: nothing below it is taken. Default `/engine.io/`.
     pub path: String,
@@ -179,13 +179,27 @@ impl SameSite {
     }
 }
 
-/// Which implementation of WebSocket is used.
+/// Which implementation of WebSocket is used. There is one besides the built-in one, with the feature `ws_engine`;
+/// without that feature naming it does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WsEngine {
     /// The built-in one.
     #[default]
     BuiltIn,
+    /// An actor of the crate actix-web-actors for each WebSocket (feature `ws_engine`). Sessions, limits and closing
+    /// are the same, but
+    ///
+    /// - nothing is compressed: `per_message_deflate` is not offered;
+    /// - a frame over the limit is refused when so many bytes of it have come, not at its header; text in several
+    ///   frames is checked when its last one is there; what is wrong with a close frame is answered by 1002 always;
+    /// - it copies more, so it is slower;
+    /// - while the peer does not read nothing is read of it either
+    ///   ([actix-web#2441](https://github.com/actix/actix-web/issues/2441)): its session ends with the ping timeout,
+    ///   its TCP connection when the peer or the system ends it;
+    /// - its authors have deprecated actix-web-actors.
+    #[cfg(feature = "ws_engine")]
+    ActixWebActors,
 }
 
 /// From which pages browsers may connect. Checked on handshakes and upgrades; requests without an

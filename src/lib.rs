@@ -81,6 +81,18 @@ down; [`run_until_signal`] and [`listen`] call it on SIGTERM and Ctrl-C before t
 - a WebSocket whose peer stops reading loses its session after the ping timeout; its TCP connection stays until the
   peer or the system ends it, since actix does not ask a response for more while it cannot write.
 
+# Behind a proxy
+
+`examples/deploy` has configurations for nginx and HAProxy with several server processes behind them; the tests run them
+as they are. Whatever the proxy:
+
+- all requests of a session go to the process that has it: by a cookie of the proxy, or by the process's name before
+  the session's id ([`ServerBuilder::generate_id`]);
+- its timeouts are longer than `ping_interval` + `ping_timeout`;
+- it passes `Upgrade` on, buffers no responses, and takes bodies of `max_http_buffer_size`;
+- it ends its request when the client of a waiting poll has left (HAProxy: `option abortonclose`);
+- `Host` arrives as the browser sent it, since origins are compared with it.
+
 # Logging
 
 By the `log` crate, with targets `engineio::server`, `::socket`, `::polling` and `::ws`:

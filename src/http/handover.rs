@@ -17,8 +17,8 @@ use actix_web::http::Version;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
-use crate::Config;
 use crate::actor::transport::Handover;
+use crate::{Config, WsEngine};
 
 /// What each connection of an `HttpServer` is to be told, so that WebSockets come to own theirs: much less memory for
 /// each of them, and more messages for each second of the processor.
@@ -56,7 +56,7 @@ struct Descriptor(#[cfg(unix)] std::os::fd::RawFd);
 /// A second handle to the connection on which this request came, if it may be handed over.
 pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<TcpStream> {
     static TOLD: Once = Once::new();
-    if !config.handover {
+    if !config.handover || config.ws_engine != WsEngine::BuiltIn {
         return None;
     }
     let io = req

@@ -17,6 +17,8 @@ mod refuse;
 mod scope;
 mod serving;
 mod websocket;
+#[cfg(feature = "ws_engine")]
+mod websocket_actors;
 
 pub use admission::{Accept, Reject};
 pub use handover::on_connect;

@@ -14,17 +14,23 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_core::Stream;
 
+#[cfg(feature = "ws_engine")]
+use super::websocket_actors;
 use super::{handover, headers};
-use crate::Config;
 use crate::actor::Socket;
+#[cfg(feature = "ws_engine")]
+use crate::actor::transport::Attachment;
 use crate::actor::transport::{Handover, Link, WebSocketTransport};
 use crate::proto::{BadRequest, Refusal};
 use crate::ws::handshake::Accept;
+use crate::{Config, WsEngine};
 
 /// Checks the headers of a WebSocket handshake, and agrees on compression if that is wanted here.
 pub(super) fn accept(req: &HttpRequest, config: &Config) -> Result<Accept, Refusal> {
     let mut handshake = headers::websocket_handshake(req.headers());
-    if let Some(deflate) = &config.per_message_deflate {
+    if let Some(deflate) = &config.per_message_deflate
+        && config.ws_engine == WsEngine::BuiltIn
+    {
         for line in req.headers().get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
             handshake.extensions_within(line.as_bytes(), deflate.context_takeover);
         }
@@ -36,8 +42,13 @@ pub(super) fn accept(req: &HttpRequest, config: &Config) -> Result<Accept, Refus
 
 /// A session that begins on this WebSocket.
 pub(super) fn open(accept: &Accept, payload: Payload, link: Arc<Link>) -> HttpResponse {
-    let transport = WebSocketTransport::direct(link, accept.deflate);
-    switch(accept, BoxBody::new(Body { payload, transport }))
+    let engine = link.socket().server().config().ws_engine;
+    let body = match engine {
+        WsEngine::BuiltIn => Body::boxed(payload, WebSocketTransport::direct(link, accept.deflate)),
+        #[cfg(feature = "ws_engine")]
+        WsEngine::ActixWebActors => websocket_actors::body(payload, Attachment::direct(link)),
+    };
+    switch(accept, body)
 }
 
 /// The same, whose connection will be the socket's own.
@@ -53,8 +64,12 @@ pub(super) fn upgrade(req: &HttpRequest, payload: Payload, socket: Socket) -> Re
     let body = match handover::connection(req, server.config()) {
         Some(io) => handover::body(payload, io, Handover::upgrade(socket, accept.deflate)),
         None => {
-            let transport = WebSocketTransport::upgrade(Arc::new(Link::new(socket)), accept.deflate);
-            BoxBody::new(Body { payload, transport })
+            let link = Arc::new(Link::new(socket));
+            match server.config().ws_engine {
+                WsEngine::BuiltIn => Body::boxed(payload, WebSocketTransport::upgrade(link, accept.deflate)),
+                #[cfg(feature = "ws_engine")]
+                WsEngine::ActixWebActors => websocket_actors::body(payload, Attachment::upgrade(link)),
+            }
         }
     };
     Ok(switch(&accept, body))
@@ -82,6 +97,12 @@ fn switch(accept: &Accept, body: BoxBody) -> HttpResponse {
 struct Body {
     payload: Payload,
     transport: WebSocketTransport,
+}
+
+impl Body {
+    fn boxed(payload: Payload, transport: WebSocketTransport) -> BoxBody {
+        BoxBody::new(Body { payload, transport })
+    }
 }
 
 impl MessageBody for Body {

@@ -1,4 +1,4 @@
-//! A WebSocket client that does nothing on its own: one frame per call, masked, no fragments.
+//! A WebSocket client that does nothing on its own: one frame per call, masked, whole but for `frame`.
 
 use std::net::SocketAddr;
 
@@ -33,6 +33,7 @@ pub(crate) struct WebSocket {
 pub(crate) enum Frame {
     Text(String),
     Binary(Vec<u8>),
+    Pong(Vec<u8>),
     Close(u16, String),
     /// The connection has ended, without a close frame if none came before.
     End,
@@ -83,6 +84,18 @@ impl WebSocket {
         self.write(0x8, &code.to_be_bytes()).await;
     }
 
+    /// A frame with this first byte: FIN, the reserved bits and the opcode.
+    pub(crate) async fn frame(&mut self, first: u8, payload: &[u8]) {
+        self.write_raw(first, payload).await;
+    }
+
+    /// Bytes as they are.
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
+        within(self.io.write_all(bytes))
+            .await
+            .expect("the connection broke");
+    }
+
     /// The next frame. A close frame is answered by one.
     pub(crate) async fn next(&mut self) -> Frame {
         let frame = within(self.read_frame()).await;
@@ -90,7 +103,7 @@ impl WebSocket {
             && !std::mem::replace(&mut self.closing, true)
         {
             // The server may be gone already.
-            let _ = within(self.try_write(0x8, &code.to_be_bytes())).await;
+            let _ = within(self.try_write(0x88, &code.to_be_bytes())).await;
         }
         frame
     }
@@ -104,14 +117,18 @@ impl WebSocket {
     }
 
     async fn write(&mut self, opcode: u8, payload: &[u8]) {
-        within(self.try_write(opcode, payload))
+        self.write_raw(0x80 | opcode, payload).await;
+    }
+
+    async fn write_raw(&mut self, first: u8, payload: &[u8]) {
+        within(self.try_write(first, payload))
             .await
             .expect("the connection broke");
     }
 
-    async fn try_write(&mut self, opcode: u8, payload: &[u8]) -> std::io::Result<()> {
+    async fn try_write(&mut self, first: u8, payload: &[u8]) -> std::io::Result<()> {
         const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-        let mut bytes = vec![0x80 | opcode];
+        let mut bytes = vec![first];
         match payload.len() {
             length @ 0..=125 => bytes.push(0x80 | length as u8),
             length @ 126..=0xffff => {
@@ -152,6 +169,7 @@ impl WebSocket {
             0x2 => Frame::Binary(payload),
             0x8 if payload.is_empty() => Frame::Close(1005, String::new()),
             0x8 => Frame::Close(u16::from_be_bytes([payload[0], payload[1]]), text(&payload[2..])),
+            0xa => Frame::Pong(payload),
             other => panic!("opcode {other}"),
         }
     }

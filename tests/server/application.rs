@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engineio::proto::Packet;
-use engineio::{Close, Data, Events, Handshake, IdError, Server, Socket, SocketHandler, Transport};
+use engineio::{Close, Data, Events, Handshake, IdError, Server, Sid, Socket, SocketHandler, Transport};
 use serde_json::json;
 
 use crate::options::Options;
@@ -30,6 +30,7 @@ async fn generate_id(wish: String) -> Result<String, IdError> {
             actix_rt::time::sleep(std::time::Duration::from_millis(5)).await;
             Ok(id.to_owned())
         }
+        Some(("prefix", name)) => Ok(format!("{name}{}", Sid::generate().as_str())),
         _ => Err(IdError("nope".to_owned())),
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engineio::{Config, Cookie, Data, HttpCompression, Origins, PerMessageDeflate, SameSite, Transport};
+use engineio::{
+    Config, Cookie, Data, HttpCompression, Origins, PerMessageDeflate, SameSite, Transport, WsEngine,
+};
 use serde::Deserialize;
 
 use crate::script::Script;
@@ -26,7 +28,7 @@ pub(crate) struct Options {
     /// The App has an upgrade of its own, at `/`.
     pub(crate) own_upgrade: bool,
     pub(crate) allow_request: Option<Gate>,
-    /// `fixed:ID`, `async:ID` or `error`.
+    /// `fixed:ID`, `async:ID`, `prefix:NAME` (before an id of the usual kind) or `error`.
     pub(crate) generate_id: Option<String>,
     /// Events that are told besides connection, message, close and error.
     pub(crate) events: Vec<String>,
@@ -62,6 +64,8 @@ pub(crate) struct Settings {
     /// `false`, `true`, or from how many bytes.
     per_message_deflate: Option<Threshold>,
     http_compression: Option<Threshold>,
+    /// `built-in`, or `actix-web-actors` (feature `ws_engine`).
+    ws_engine: Option<String>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -244,6 +248,7 @@ impl Settings {
                 .as_ref()
                 .map(|names| names.iter().map(|name| transport(name)).collect()),
         );
+        set(&mut config.ws_engine, self.ws_engine.as_deref().map(ws_engine));
         set(&mut config.origins, self.origins.as_ref().map(origins));
         config.initial_packet = self.initial_packet.clone().map(Data::from);
         config
@@ -258,6 +263,15 @@ fn set<T>(field: &mut T, value: Option<T>) {
 
 fn transport(name: &str) -> Transport {
     Transport::from_name(name).unwrap_or_else(|| panic!("no such transport: {name}"))
+}
+
+fn ws_engine(name: &str) -> WsEngine {
+    match name {
+        "built-in" => WsEngine::BuiltIn,
+        #[cfg(feature = "ws_engine")]
+        "actix-web-actors" => WsEngine::ActixWebActors,
+        _ => panic!("no such WebSocket engine in this build: {name}"),
+    }
 }
 
 fn origins(origins: &OneOrMany) -> Origins {

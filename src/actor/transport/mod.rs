@@ -1,6 +1,8 @@
 //! The transport side of the mailbox: what a polling request and a WebSocket say to their socket, and how
 //! they hear from it. Owns no session state.
 
+mod alarm;
+mod attachment;
 mod handover;
 mod link;
 mod offer;
@@ -9,12 +11,18 @@ mod pool;
 mod websocket;
 mod wire;
 
+pub(super) use attachment::{OPEN_DELAY, decode};
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
 pub(crate) use link::{Link, Outbound};
 pub(crate) use offer::{Carrier, Offer};
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use websocket::WebSocketTransport;
-pub(super) use websocket::{OPEN_DELAY, decode};
 pub(crate) use wire::Handed;
 pub(super) use wire::Wire;
+#[cfg(feature = "ws_engine")]
+pub(crate) use {
+    alarm::Alarm,
+    attachment::{Attachment, Failed, LINGER},
+    websocket::CHUNK,
+};

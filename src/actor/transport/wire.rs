@@ -13,8 +13,8 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use super::attachment::{LINGER, broken, decode};
 use super::link::{Link, Outbound};
-use super::websocket::{LINGER, broken, decode};
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Message};
 

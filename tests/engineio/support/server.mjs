@@ -32,7 +32,9 @@ process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
  * `options.config` says otherwise. `config.preset: "default"` gives this library's own.
  */
 export async function listen(t, options = {}) {
-  const config = { preset: "engine_io_6", allowEIO3: true, ...options.config };
+  // ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run.
+  const wsEngine = process.env.ENGINEIO_WS_ENGINE;
+  const config = { preset: "engine_io_6", allowEIO3: true, ...(wsEngine && { wsEngine }), ...options.config };
   const server = await TestServer.start({ ...options, config });
   t.after(() => server.close());
   return server;

@@ -1,0 +1,265 @@
+//! What a WebSocket is to its socket, whoever reads and writes its frames: an upgrade under way or the transport,
+//! what it waits for as such, and what the socket hears of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::link::{Link, Outbound};
+use super::offer::{Carrier, Offer};
+use crate::actor::handle::Socket;
+use crate::actor::messages;
+use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
+use crate::ws::{Limits, Message, ProtocolError};
+
+/// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
+/// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
+pub(in crate::actor) const OPEN_DELAY: Duration = Duration::from_millis(1);
+
+/// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
+const MAX_FRAGMENTS: usize = 16 * 1024;
+
+/// How long a peer that broke the protocol is listened to: reading on for a moment keeps the close frame that says
+/// what was wrong from being lost to a reset.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// A WebSocket's tie to its socket, from its 101 to its end. While it is an upgrade that is not through yet it
+/// speaks to the socket by `Probe`, `Upgrade` and `ProbeLost` only, then by its link.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    link: Arc<Link>,
+    revision: Revision,
+    role: Role,
+    /// Whether its connection goes to its socket with `5`.
+    hands_over: bool,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// An upgrade that is not through yet.
+    Probing {
+        id: ProbeId,
+        probe: proto::Probe,
+        timeout: Duration,
+        deadline: Instant,
+    },
+    /// The session's transport, which keeps still for a moment.
+    Opening { until: Instant },
+    /// The session's transport.
+    Session,
+    /// What was to become the session's transport, and belongs to its socket now.
+    HandedOver(ProbeId),
+}
+
+/// The upgrade has failed: the WebSocket is to be closed as one that broke the protocol, for this reason. The socket
+/// knows; its session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failed(pub(crate) &'static str);
+
+impl Attachment {
+    /// Of the transport of a session that begins on a WebSocket.
+    pub(crate) fn direct(link: Arc<Link>) -> Self {
+        let until = Instant::now() + OPEN_DELAY;
+        Self::new(link, Role::Opening { until })
+    }
+
+    /// Of a WebSocket that wants to become the transport of a session.
+    pub(crate) fn upgrade(link: Arc<Link>) -> Self {
+        let timeout = link.socket().server().config().upgrade_timeout;
+        let id = ProbeId(link.socket().next_id());
+        link.socket()
+            .addr()
+            .do_send(messages::Attempt(Offer::new(link.clone())));
+        let role = Role::Probing {
+            id,
+            probe: proto::Probe::default(),
+            timeout,
+            deadline: Instant::now() + timeout,
+        };
+        Self::new(link, role)
+    }
+
+    fn new(link: Arc<Link>, role: Role) -> Self {
+        Attachment {
+            revision: link.socket().protocol(),
+            link,
+            role,
+            hands_over: false,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        self.link.socket()
+    }
+
+    /// What a peer may send.
+    #[cfg(feature = "ws_engine")]
+    pub(crate) fn limits(&self) -> Limits {
+        limits(self.socket())
+    }
+
+    /// The connection of an upgrade goes to its socket with `5`: see [`handed_over`](Self::handed_over).
+    pub(super) fn hand_over(&mut self) {
+        self.hands_over = true;
+    }
+
+    /// Whether `5` was read, and nothing is left to do but to give the connection to the socket.
+    pub(super) fn handed_over(&self) -> Option<ProbeId> {
+        match self.role {
+            Role::HandedOver(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether more should be read now; if not, `waker` is woken when it should.
+    pub(crate) fn wants_input(&self, waker: &Waker) -> bool {
+        self.link.wants_input(waker)
+    }
+
+    /// An empty queue for [`push`](Self::push).
+    pub(crate) fn batch() -> VecDeque<Message> {
+        Link::batch()
+    }
+
+    /// A message came: it goes to `batch` if it is one for the session.
+    pub(crate) fn handle_message(
+        &mut self,
+        message: Message,
+        batch: &mut VecDeque<Message>,
+    ) -> Result<(), Failed> {
+        let Role::Probing {
+            id,
+            probe,
+            timeout,
+            deadline,
+        } = &mut self.role
+        else {
+            batch.push_back(message);
+            return Ok(());
+        };
+        let id = *id;
+        let step = match decode(message, self.revision) {
+            Ok(packet) => probe.handle_packet(&packet),
+            Err(_) => ProbeStep::Fail,
+        };
+        let socket = self.link.socket().addr();
+        match step {
+            ProbeStep::Probe => {
+                *deadline = Instant::now() + *timeout;
+                socket.do_send(messages::Probe {
+                    id,
+                    offer: Offer::new(self.link.clone()),
+                });
+            }
+            // Nothing asynchronous lies between reading `5` and the swap: what the client does next, on
+            // whatever connection, comes behind this message.
+            ProbeStep::Upgrade => {
+                log::debug!(target: "engineio::ws", "{:?}: upgraded", self.socket().id());
+                if self.hands_over {
+                    self.role = Role::HandedOver(id);
+                    return Ok(());
+                }
+                let offer = Offer::new(Carrier::Link(self.link.clone()));
+                socket.do_send(messages::Upgrade { id, offer });
+                self.role = Role::Session;
+            }
+            ProbeStep::Fail => return Err(self.fail("unexpected packet during upgrade")),
+        }
+        Ok(())
+    }
+
+    /// Gives messages to the session.
+    pub(crate) fn push(&self, batch: VecDeque<Message>) {
+        self.link.push_inbound(batch);
+    }
+
+    /// Takes what the socket wants sent, as [`Link::take_outbound`] does.
+    pub(crate) fn take_outbound(&self, limit: usize, waker: &Waker, take: impl FnMut(Outbound, usize)) {
+        if !matches!(self.role, Role::Opening { .. }) {
+            self.link.take_outbound(limit, waker, take);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), while the WebSocket is open.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.role {
+            Role::Opening { until: deadline } | Role::Probing { deadline, .. } => Some(deadline),
+            Role::Session | Role::HandedOver(_) => None,
+        }
+    }
+
+    /// The deadline is there.
+    pub(crate) fn handle_timeout(&mut self) -> Result<(), Failed> {
+        match self.role {
+            Role::Opening { .. } => self.role = Role::Session,
+            Role::Probing { .. } => return Err(self.fail("upgrade timeout")),
+            Role::Session | Role::HandedOver(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The peer broke the protocol of WebSocket.
+    pub(crate) fn broken(&self, error: ProtocolError) {
+        log::debug!(target: "engineio::ws", "{:?}: {error}", self.socket().id());
+        self.tell_lost(broken(error));
+    }
+
+    /// The peer has closed the WebSocket, or the connection is gone.
+    pub(crate) fn lost(&self) {
+        self.tell_lost(Close::new(CloseReason::TransportClose));
+    }
+
+    /// Gives up on an upgrade.
+    fn fail(&self, reason: &'static str) -> Failed {
+        log::debug!(target: "engineio::ws", "{:?}: {reason}", self.socket().id());
+        self.tell_lost(Close::because(CloseReason::TransportError, reason));
+        Failed(reason)
+    }
+
+    /// Only the first time is heard.
+    fn tell_lost(&self, close: Close) {
+        match &self.role {
+            Role::HandedOver(_) => {}
+            Role::Opening { .. } | Role::Session => self.link.lose(close),
+            Role::Probing { id, probe, .. } => {
+                if *probe != proto::Probe::Waiting {
+                    self.socket().addr().do_send(messages::ProbeLost(*id));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.lost();
+    }
+}
+
+/// What the peer of a socket may send.
+pub(super) fn limits(socket: &Socket) -> Limits {
+    Limits {
+        max_message: socket.server().config().max_http_buffer_size,
+        max_fragments: MAX_FRAGMENTS,
+    }
+}
+
+/// What a broken frame means for the session.
+pub(super) fn broken(error: ProtocolError) -> Close {
+    let description = match error {
+        ProtocolError::MessageTooBig => "payload too large",
+        ProtocolError::InvalidUtf8 => "invalid UTF-8",
+        ProtocolError::InvalidDeflate => "invalid compressed message",
+        _ => "invalid WebSocket frame",
+    };
+    Close::because(CloseReason::TransportError, description)
+}
+
+/// A WebSocket message as a packet.
+pub(in crate::actor) fn decode(message: Message, revision: Revision) -> Result<Packet, proto::DecodeError> {
+    match message {
+        Message::Text(text) => Packet::from_text(text, revision),
+        Message::Binary(bytes) => Packet::from_binary(bytes, revision),
+    }
+}
