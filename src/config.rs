@@ -1,6 +1,12 @@
 //! The options: plain numbers and switches that every room may read. Hooks are not in here; they live
 //! where their types live (`Server::builder()` and `scope()`).
 
+mod admission;
+
+#[cfg(feature = "server")]
+pub(crate) use admission::counted_by;
+pub use admission::{Limits, Network, NetworkError, ProxyHeaders};
+
 use std::time::Duration;
 
 use crate::proto::Transports;
@@ -79,6 +85,14 @@ pub struct Config {
     pub keep_headers: KeepHeaders,
     /// A message that travels along with the handshake's answer. Default: none.
     pub initial_packet: Option<crate::Data>,
+    /// How many are let in. Default: all.
+    pub limits: Limits,
+    /// The proxies in front of this server: what they say of where a request comes from is believed, hop by hop
+    /// from the last proxy on, as far as they are in one of these networks. Default: none, so that nobody can
+    /// give out another's address as his own.
+    pub trusted_proxies: Vec<Network>,
+    /// Which headers those proxies write. Default: [`ProxyHeaders::XForwarded`].
+    pub proxy_headers: ProxyHeaders,
 }
 
 /// Compression of WebSocket messages.
@@ -239,6 +253,9 @@ impl Default for Config {
             max_buffered_bytes: 16_000_000,
             keep_headers: KeepHeaders::None,
             initial_packet: None,
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            proxy_headers: ProxyHeaders::default(),
         }
     }
 }
@@ -256,6 +273,7 @@ impl Config {
             &mut self.ping_interval,
             &mut self.upgrade_timeout,
             &mut self.destroy_upgrade_timeout,
+            &mut self.limits.unpolled_timeout,
         ] {
             *duration = (*duration).min(MAX_DURATION);
         }

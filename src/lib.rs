@@ -112,7 +112,8 @@ mod actor;
 mod http;
 
 pub use config::{
-    Config, Cookie, HttpCompression, KeepHeaders, Origins, PerMessageDeflate, SameSite, WsEngine,
+    Config, Cookie, HttpCompression, KeepHeaders, Limits, Network, NetworkError, Origins, PerMessageDeflate,
+    ProxyHeaders, SameSite, WsEngine,
 };
 pub use data::Data;
 pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid, Transport, Transports};

@@ -1,6 +1,9 @@
 //! A socket's place in the registry and in the count of the living: given up when dropped, panic or not.
 
+use std::time::Duration;
+
 use super::handle::{Server, Socket};
+use super::limits::Permit;
 use super::messages::{Idle, Unregister};
 
 /// Registers nothing itself; whatever happens to its holder, the socket is unregistered and uncounted.
@@ -8,17 +11,22 @@ use super::messages::{Idle, Unregister};
 pub(super) struct Place {
     server: Server,
     socket: Socket,
+    permit: Permit,
+    /// How many polls it has taken, up to two: the first one is the handshake.
+    polls: u8,
     registered: bool,
     counted: bool,
 }
 
 impl Place {
-    pub(super) fn new(socket: Socket) -> Self {
+    pub(super) fn new(socket: Socket, permit: Permit) -> Self {
         let server = socket.server();
         server.enter();
         Place {
             server,
             socket,
+            permit,
+            polls: 0,
             registered: true,
             counted: false,
         }
@@ -28,6 +36,24 @@ impl Place {
     pub(super) fn count(&mut self) {
         self.counted = true;
         self.server.count_client();
+    }
+
+    /// The socket has taken a poll.
+    pub(super) fn polled(&mut self) {
+        self.polls = self.polls.saturating_add(1);
+        if self.polls == 2 {
+            self.permit.polled();
+        }
+    }
+
+    /// The socket is on a WebSocket.
+    pub(super) fn upgraded(&mut self) {
+        self.permit.polled();
+    }
+
+    /// If the socket keeps a place that it has to earn by a poll: how long it may.
+    pub(super) fn unpolled(&self) -> Option<Duration> {
+        self.permit.unpolled()
     }
 
     /// The session has ended: it counts no more.

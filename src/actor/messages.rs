@@ -74,6 +74,11 @@ pub(crate) struct CloseSession {
 #[rtype(result = "()")]
 pub(crate) struct Heartbeat;
 
+/// A session that never polled has had time enough.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unpolled;
+
 /// A GET asks for packets.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -8,6 +8,7 @@ mod handle;
 mod handler;
 mod handshake;
 mod hooks;
+mod limits;
 pub(crate) mod messages;
 mod registry;
 mod server;

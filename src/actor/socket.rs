@@ -20,7 +20,7 @@ use super::current::{self, Command};
 use super::guard::Place;
 use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
-use super::messages::{CloseSession, Heartbeat, Send};
+use super::messages::{CloseSession, Heartbeat, Send, Unpolled};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
 use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
@@ -79,6 +79,9 @@ impl Actor for SocketActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(timeout) = self.place.unpolled() {
+            ctx.notify_later(Unpolled, timeout);
+        }
         self.drain(Instant::now(), ctx);
     }
 }

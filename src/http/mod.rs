@@ -5,6 +5,7 @@ mod admission;
 mod asked;
 mod compress;
 mod door;
+mod forwarded;
 mod handover;
 mod headers;
 mod jsonp;

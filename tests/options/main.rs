@@ -10,6 +10,7 @@ mod buffer;
 mod compression;
 mod door;
 mod ids;
+mod limits;
 mod origins;
 mod presets;
 mod sizes;

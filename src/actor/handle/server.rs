@@ -1,18 +1,20 @@
 //! The handle to a server.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 
 use super::Socket;
 use crate::actor::builder::{IdGenerator, ServerBuilder};
 use crate::actor::handler::Application;
+use crate::actor::limits::{Permit, Places};
 use crate::actor::messages::{Register, Shutdown, ShutdownNow};
 use crate::actor::registry::{RegisterError, Registry};
 use crate::actor::server::ServerActor;
-use crate::proto::Sid;
+use crate::proto::{Refusal, Sid, Transport};
 use crate::{Config, Data};
 
 /// A server: the sessions of one application, whatever ports and scopes they come through.
@@ -34,6 +36,9 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) config: Arc<Config>,
     pub(in crate::actor) application: Application,
     pub(in crate::actor) generate_id: Option<IdGenerator>,
+    pub(in crate::actor) places: Arc<Places>,
+    /// No new sessions are taken.
+    pub(in crate::actor) closing: AtomicBool,
     /// How many socket actors there are.
     pub(in crate::actor) living: AtomicUsize,
     /// How many sessions there are that have not ended.
@@ -101,6 +106,7 @@ impl Server {
     /// gone; what is left after `deadline` is cut off. The only orderly way down: call it before the HTTP
     /// server stops.
     pub async fn close(&self, deadline: Duration) {
+        self.0.closing.store(true, Ordering::Release);
         let shutdown = self.0.addr.send(Shutdown);
         if actix_rt::time::timeout(deadline, shutdown).await.is_err() {
             self.0.addr.do_send(ShutdownNow);
@@ -128,6 +134,20 @@ impl Server {
 
     pub(crate) fn id_generator(&self) -> Option<&IdGenerator> {
         self.0.generate_id.as_ref()
+    }
+
+    /// Whether it takes new sessions: not any more once [`close`](Self::close) was called,
+    /// or its process has ended. What a load balancer should be told.
+    pub fn is_ready(&self) -> bool {
+        !self.0.closing.load(Ordering::Acquire) && self.0.addr.connected()
+    }
+
+    /// A place for a session that begins on `transport`, for a client at `ip`.
+    pub(crate) fn admit(&self, ip: Option<IpAddr>, transport: Transport) -> Result<Permit, Refusal> {
+        if !self.is_ready() {
+            return Err(Refusal::ServerClosing);
+        }
+        self.0.places.take(ip, transport, Instant::now())
     }
 
     pub(in crate::actor) async fn register(&self, socket: Socket) -> Result<(), OpenError> {

@@ -76,9 +76,10 @@ impl Socket {
         &self.0.request
     }
 
-    /// The address of the peer at the handshake: of the proxy, if there is one in front.
-    pub fn remote_address(&self) -> Option<std::net::SocketAddr> {
-        self.0.request.peer_addr
+    /// The address of the client at the handshake: as the [trusted proxies](crate::Config::trusted_proxies) tell
+    /// it, else the peer's, so that of the proxy if there is one that is not trusted. None for a Unix socket.
+    pub fn remote_address(&self) -> Option<std::net::IpAddr> {
+        self.0.request.remote_address
     }
 
     /// The revision of the protocol that this session speaks.
