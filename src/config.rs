@@ -3,8 +3,6 @@
 
 mod admission;
 
-#[cfg(feature = "server")]
-pub(crate) use admission::counted_by;
 pub use admission::{Limits, Network, NetworkError, ProxyHeaders};
 
 use std::time::Duration;

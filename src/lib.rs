@@ -120,14 +120,17 @@ pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid
 
 #[cfg(feature = "server")]
 pub use actor::{
-    Credit, Event, Extensions, Handshake, Headers, IdError, Send, Server, ServerActor, ServerBuilder, Socket,
-    SocketActor, SocketHandler,
+    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, RoundTrips, Send, Server, ServerActor,
+    ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
 };
 #[cfg(feature = "server")]
 pub use http::{
     Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, on_connect,
     run_until_signal, scope,
 };
+
+#[cfg(feature = "metrics")]
+pub use http::{MetricsCollector, metrics};
 
 /// The newest revision of the protocol that is spoken here, as engine.io exports it.
 pub const PROTOCOL: u8 = 4;

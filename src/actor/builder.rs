@@ -15,6 +15,7 @@ use super::hooks::Hooks;
 use super::limits::Places;
 use super::registry::Registry;
 use super::server::ServerActor;
+use super::stats::Counters;
 use crate::proto::{Close, Events, Packet, Transport};
 use crate::{Config, Data};
 
@@ -212,6 +213,7 @@ impl ServerBuilder {
             registry: Registry::default(),
             places: Arc::new(Places::new(config.limits.clone())),
             config: Arc::new(config),
+            counters: Counters::default(),
             closing: AtomicBool::new(false),
             application: Application {
                 factory: self.factory,

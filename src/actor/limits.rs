@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 
 use crate::Limits;
-use crate::config::counted_by;
 use crate::proto::{Refusal, Transport};
 
 /// The places of a server.
@@ -147,6 +146,14 @@ impl Drop for Held {
     }
 }
 
+/// What an address is counted by: one of IPv6 by its /64.
+fn counted_by(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
 /// A bucket that holds what one second brings, and is full at first.
 #[derive(Debug, Default)]
 struct Bucket {
@@ -219,5 +226,14 @@ mod tests {
         assert!((0..10).all(|_| bucket.take(10, at(60_000))));
         assert!(!bucket.take(10, at(60_000)));
         assert!(!bucket.take(0, at(120_000)));
+    }
+
+    #[test]
+    fn ipv6_counts_by_its_network() {
+        let key = |text: &str| counted_by(text.parse().expect(text));
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:ffff:ffff:ffff"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_ne!(key("10.0.0.1"), key("10.0.0.2"));
+        assert_eq!(key("10.0.0.1"), key("::ffff:10.0.0.1"));
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod messages;
 mod registry;
 mod server;
 mod socket;
+mod stats;
 pub(crate) mod transport;
 
 pub use builder::{IdError, ServerBuilder};
@@ -22,6 +23,7 @@ pub use handshake::{Extensions, Handshake, Headers};
 pub use messages::Send;
 pub use server::ServerActor;
 pub use socket::SocketActor;
+pub use stats::{Refused, RoundTrips, SocketStats, Stats};
 
 pub(crate) use handle::OpenError;
 pub(crate) use socket::Opened;

@@ -123,6 +123,7 @@ impl SocketActor {
     /// What comes behind each change: everybody can see it, and it goes on when it must.
     fn settle(&mut self, now: Instant, ctx: &mut Context<Self>) {
         self.socket.publish(&self.session);
+        self.place.settle(&mut self.session);
         match self.linger {
             None => self.arm(now, ctx),
             Some(deadline) => self.finish(now, deadline, ctx),
@@ -191,8 +192,8 @@ impl SocketActor {
             _ => None,
         };
         self.socket.publish(&self.session);
-        if end.is_some() {
-            self.place.uncount();
+        if let Some(close) = end {
+            self.place.uncount(close.reason);
         }
         let told = self.listeners.tell(&self.socket, event);
         self.told(now, told);

@@ -249,7 +249,7 @@ impl Door {
         match guarded(async { allow(req).await }).await {
             Ok(Ok(accept)) => Ok(accept.extensions),
             Ok(Err(reject)) => {
-                self.report(req, &reject.refusal());
+                self.report(req, &reject.refusal(), reject.code);
                 Err(Box::new(reject.into_response()))
             }
             Err(_) => {
@@ -359,11 +359,12 @@ impl Door {
     }
 
     pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {
-        self.report(req, &refusal);
+        self.report(req, &refusal, refusal.code().into());
         Box::new(refusal.error_response())
     }
 
-    fn report(&self, req: &HttpRequest, refusal: &Refusal) {
+    fn report(&self, req: &HttpRequest, refusal: &Refusal, code: u32) {
+        self.server.count_refusal(code, refusal.context());
         log::debug!(target: "engineio::server", "refused: {} ({})", refusal, refusal.context());
         if let Some(hook) = &self.connection_error
             && catch_unwind(AssertUnwindSafe(|| hook(req, refusal))).is_err()

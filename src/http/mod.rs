@@ -11,6 +11,8 @@ mod headers;
 mod jsonp;
 mod linger;
 mod listen;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod origin;
 mod polling;
 mod push;
@@ -22,4 +24,6 @@ mod websocket;
 pub use admission::{Accept, Reject};
 pub use handover::on_connect;
 pub use listen::{Listener, listen, run_until_signal};
+#[cfg(feature = "metrics")]
+pub use metrics::{MetricsCollector, metrics};
 pub use scope::{Endpoint, Scope, handle_request, handle_upgrade, scope};

@@ -26,6 +26,19 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// All of them, in the order of their declaration.
+    #[cfg(feature = "server")]
+    pub(crate) const ALL: [CloseReason; 8] = [
+        CloseReason::PingTimeout,
+        CloseReason::TransportClose,
+        CloseReason::TransportError,
+        CloseReason::ParseError,
+        CloseReason::ForcedClose,
+        CloseReason::ServerClosing,
+        CloseReason::BufferFull,
+        CloseReason::Panicked,
+    ];
+
     /// The string that engine.io uses for it; what engine.io does not know has a string of its own.
     pub fn as_str(self) -> &'static str {
         match self {

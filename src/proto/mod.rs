@@ -24,7 +24,7 @@ pub use payload::Body;
 pub use probe::{Probe, ProbeStep};
 pub use refusal::{BadRequest, Refusal};
 pub use request::{Call, Head, Intent, Jsonp, Method};
-pub use session::{OutgoingFrame, Session, cost};
+pub use session::{OutgoingFrame, Session, Tally, cost};
 pub use sid::{InvalidSid, Sid};
 pub use state::ReadyState;
 pub use transport::{Transport, Transports};

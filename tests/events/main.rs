@@ -12,3 +12,4 @@ mod order;
 mod reasons;
 mod sends;
 mod shutdown;
+mod stats;

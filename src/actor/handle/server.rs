@@ -14,6 +14,7 @@ use crate::actor::limits::{Permit, Places};
 use crate::actor::messages::{Register, Shutdown, ShutdownNow};
 use crate::actor::registry::{RegisterError, Registry};
 use crate::actor::server::ServerActor;
+use crate::actor::stats::{Counters, Shard, Stats};
 use crate::proto::{Refusal, Sid, Transport};
 use crate::{Config, Data};
 
@@ -37,6 +38,7 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) application: Application,
     pub(in crate::actor) generate_id: Option<IdGenerator>,
     pub(in crate::actor) places: Arc<Places>,
+    pub(in crate::actor) counters: Counters,
     /// No new sessions are taken.
     pub(in crate::actor) closing: AtomicBool,
     /// How many socket actors there are.
@@ -140,6 +142,26 @@ impl Server {
     /// or its process has ended. What a load balancer should be told.
     pub fn is_ready(&self) -> bool {
         !self.0.closing.load(Ordering::Acquire) && self.0.addr.connected()
+    }
+
+    /// What it is doing, and has done since it started. Costs the same whether there are ten sessions or a million.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.stats()
+    }
+
+    /// The counters of this thread.
+    pub(in crate::actor) fn shard(&self) -> Arc<Shard> {
+        self.0.counters.shard()
+    }
+
+    /// A request was refused.
+    pub(crate) fn count_refusal(&self, code: u32, context: &'static str) {
+        self.0.counters.refused(code, context);
+    }
+
+    /// A message was refused for want of room.
+    pub(in crate::actor) fn count_refused_send(&self) {
+        self.0.counters.send_refused();
     }
 
     /// A place for a session that begins on `transport`, for a client at `ip`.
