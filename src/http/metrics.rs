@@ -169,12 +169,7 @@ impl Page<'_> {
     }
 
     fn round_trips(&mut self, stats: &Stats) -> fmt::Result {
-        // What the format calls infinite is this number here.
-        let buckets: Vec<_> = stats
-            .round_trips
-            .buckets()
-            .map(|(bound, count)| (bound.min(f64::MAX), count))
-            .collect();
+        let buckets: Vec<_> = stats.round_trips.buckets().collect();
         self.0
             .encode_descriptor(
                 "engineio_round_trip",
