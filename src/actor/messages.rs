@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use actix::prelude::Message;
 use tokio::sync::oneshot;
 
@@ -171,10 +173,12 @@ pub(crate) struct Unregister(pub(crate) Socket);
 #[rtype(result = "()")]
 pub(crate) struct Idle;
 
-/// To the server: take no new sessions, end all in good order; answered when the last one is gone.
+/// To the server: take no new sessions, end all in good order over this time; answered when the last one is gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Shutdown;
+pub(crate) struct Shutdown {
+    pub(crate) window: Duration,
+}
 
 /// To the server: end what is left, at once.
 #[derive(Debug, Message)]

@@ -105,15 +105,25 @@ impl Server {
 
     /// Takes no new sessions from here on (503), and ends all that there are in good order: parked polls are
     /// answered, WebSockets closed with 1001, what is buffered leaves first. Resolves when the last one is
-    /// gone; what is left after `deadline` is cut off. The only orderly way down: call it before the HTTP
-    /// server stops.
+    /// gone; what is left after `deadline` is cut off. This and [`drain`](Self::drain) are the only orderly ways
+    /// down: call one before the HTTP server stops.
     pub async fn close(&self, deadline: Duration) {
+        self.drain(Duration::ZERO, deadline).await;
+    }
+
+    /// Like [`close`](Self::close), but spreads the ends over `window`, each at a random moment, lest all clients come
+    /// back at once to the servers that are left. Until its turn comes a session goes on as ever; new ones are refused
+    /// from the call on. Resolves when the last one is gone; what is left after `deadline`, which should be longer
+    /// than `window`, is cut off.
+    ///
+    /// Called again, by [`close`](Self::close) say, it ends what is left sooner.
+    pub async fn drain(&self, window: Duration, deadline: Duration) {
         self.0.closing.store(true, Ordering::Release);
-        let shutdown = self.0.addr.send(Shutdown);
-        if actix_rt::time::timeout(deadline, shutdown).await.is_err() {
+        let shutdown = |window| self.0.addr.send(Shutdown { window });
+        if actix_rt::time::timeout(deadline, shutdown(window)).await.is_err() {
             self.0.addr.do_send(ShutdownNow);
             // Cutting off waits for nobody; this only lets the sockets' actors run.
-            let _ = actix_rt::time::timeout(Duration::from_millis(100), self.0.addr.send(Shutdown)).await;
+            let _ = actix_rt::time::timeout(Duration::from_millis(100), shutdown(Duration::ZERO)).await;
         }
     }
 
@@ -138,7 +148,7 @@ impl Server {
         self.0.generate_id.as_ref()
     }
 
-    /// Whether it takes new sessions: not any more once [`close`](Self::close) was called,
+    /// Whether it takes new sessions: not any more once [`close`](Self::close) or [`drain`](Self::drain) was called,
     /// or its process has ended. What a load balancer should be told.
     pub fn is_ready(&self) -> bool {
         !self.0.closing.load(Ordering::Acquire) && self.0.addr.connected()
