@@ -61,7 +61,9 @@ async fn main() -> std::io::Result<()> {
         .on_connection(move |socket, _| {
             actix_rt::spawn(feed(socket.clone(), every, sink.clone()));
         })
-        .on_message(|socket, data| drop(socket.try_send(data)))
+        .on_message(|socket, data| {
+            let _ = socket.try_send(data);
+        })
         .start();
 
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
