@@ -116,7 +116,9 @@ pub use config::{
     ProxyHeaders, SameSite, WsEngine,
 };
 pub use data::Data;
-pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid, Transport, Transports};
+pub use proto::{
+    Close, CloseReason, Detail, Events, ReadyState, Revision, SendError, Sid, Side, Transport, Transports,
+};
 
 #[cfg(feature = "server")]
 pub use actor::{

@@ -200,7 +200,7 @@ impl SocketActor {
         if let Some(close) = end {
             log::debug!(
                 target: "engineio::socket",
-                "{:?} closed: {} {}", self.socket.id(), close.reason, close.description
+                "{:?} closed: {close}", self.socket.id()
             );
             self.linger = Some(now + LINGER);
         }

@@ -15,7 +15,7 @@ mod state;
 mod timer;
 pub mod transport;
 
-pub use close::{Close, CloseReason, SendError};
+pub use close::{Close, CloseReason, Detail, SendError, Side};
 pub use error::DecodeError;
 pub use event::{Event, Events, Output, PollId, ProbeId, PushBody, PushId, Reply};
 pub use handshake::open_packet;

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::close::{Close, CloseReason, SendError};
+use super::close::{Close, CloseReason, Detail, SendError};
 use super::event::{Event, Events, Output};
 use super::state::{Link, Polling, State, WebSocket};
 use super::timer::{Beat, Heartbeat};
@@ -237,7 +237,11 @@ impl Session {
         while let Some(beat) = self.heartbeat.handle_timeout(now) {
             match beat {
                 Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, false),
-                Beat::Dead => return self.end(CloseReason::PingTimeout),
+                Beat::Dead => {
+                    let ago_ms = u32::try_from(self.heartbeat.silence(now).as_millis()).unwrap_or(u32::MAX);
+                    let close = Close::new(CloseReason::PingTimeout);
+                    return self.end(close.with(Detail::LastSeen { ago_ms }));
+                }
             }
         }
     }

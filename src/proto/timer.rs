@@ -74,6 +74,11 @@ impl Heartbeat {
         Some((now - sent).saturating_sub(Duration::from_micros(late.into())))
     }
 
+    /// For how long nothing has come in.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_seen)
+    }
+
     pub(super) fn due(&self) -> Instant {
         match self.phase {
             Phase::Ping { due } | Phase::Pong { due, .. } | Phase::Silence { due } => due,

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod detail;
 mod handles;
 mod life;
 mod order;

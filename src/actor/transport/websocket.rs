@@ -15,7 +15,7 @@ use super::link::{Link, Outbound};
 use super::offer::{Carrier, Offer};
 use crate::actor::handle::Socket;
 use crate::actor::messages;
-use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
+use crate::proto::{self, Close, CloseReason, Detail, Packet, ProbeId, ProbeStep, Revision};
 use crate::ws::deflate::Agreement;
 use crate::ws::{CloseCode, Connection, Limits, Message};
 
@@ -28,6 +28,12 @@ pub(super) const LINGER: Duration = Duration::from_secs(1);
 /// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
 /// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
 pub(in crate::actor) const OPEN_DELAY: Duration = Duration::from_millis(1);
+
+/// What stands for the code of a close frame without one (RFC 6455 section 7.4.1).
+const NO_CODE: u16 = 1005;
+
+/// What stands for the code if there was no close frame (RFC 6455 section 7.4.1).
+const NO_CLOSE_FRAME: u16 = 1006;
 
 /// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
 const MAX_FRAGMENTS: usize = 16 * 1024;
@@ -153,7 +159,7 @@ impl WebSocketTransport {
             match self.connection.poll_message() {
                 Ok(Some(message)) => self.handle_message(message, &mut batch),
                 Ok(None) if self.connection.is_closed() => {
-                    break Some(Close::new(CloseReason::TransportClose));
+                    break Some(ended(&self.connection));
                 }
                 Ok(None) => break None,
                 Err(error) => {
@@ -172,7 +178,7 @@ impl WebSocketTransport {
 
     /// No more bytes will come: the connection is gone.
     pub(crate) fn disconnected(&mut self) {
-        self.lost(Close::new(CloseReason::TransportClose));
+        self.lost(ended(&self.connection));
         self.ended = true;
     }
 
@@ -329,6 +335,15 @@ pub(in crate::actor) fn decode(message: Message, revision: Revision) -> Result<P
         Message::Text(text) => Packet::from_text(text, revision),
         Message::Binary(bytes) => Packet::from_binary(bytes, revision),
     }
+}
+
+/// What it means for the session that its WebSocket has ended, or its connection.
+pub(super) fn ended(connection: &Connection) -> Close {
+    let code = match connection.close_received() {
+        Some(frame) => frame.code.map_or(NO_CODE, CloseCode::number),
+        None => NO_CLOSE_FRAME,
+    };
+    Close::new(CloseReason::TransportClose).with(Detail::WebSocketCode(code))
 }
 
 /// What a broken frame means for the session.

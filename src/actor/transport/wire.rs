@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
 use super::link::{Link, Outbound};
-use super::websocket::{LINGER, broken, decode};
+use super::websocket::{LINGER, broken, decode, ended};
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Message};
 
@@ -128,7 +128,7 @@ impl Wire {
             }
             None => {
                 self.gone = true;
-                Poll::Ready(Err(Close::new(CloseReason::TransportClose)))
+                Poll::Ready(Err(ended(&self.connection)))
             }
         }
     }
@@ -151,7 +151,7 @@ impl Wire {
                     (_, message) => decode(message, revision),
                 }))
             }
-            Ok(None) if self.connection.is_closed() => Err(Close::new(CloseReason::TransportClose)),
+            Ok(None) if self.connection.is_closed() => Err(ended(&self.connection)),
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
