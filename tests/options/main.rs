@@ -7,6 +7,7 @@ mod common;
 
 mod admission;
 mod buffer;
+mod claims;
 mod compression;
 mod door;
 mod ids;
