@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_cors::Cors;
-use actix_web::http::KeepAlive;
-use actix_web::{App, HttpServer};
+use actix_web::http::{KeepAlive, StatusCode};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Parser;
 use engineio::{
     Config, Cookie, Data, Event, Handshake, Origins, PerMessageDeflate, Server, Socket, SocketHandler,
@@ -74,6 +74,9 @@ struct Options {
     /// Which implementation of WebSocket: `built-in`, or `actix-web-actors` (feature `ws_engine`).
     #[arg(long, default_value = "built-in", value_parser = ws_engine)]
     ws_engine: WsEngine,
+    /// Serve `/ready`, and with the feature `metrics` also `/metrics` for Prometheus.
+    #[arg(long)]
+    monitor: bool,
     /// Answer by `Send` messages of an actor, instead of inside the socket's own.
     #[arg(long)]
     via_actor: bool,
@@ -207,18 +210,36 @@ impl Handler<Event> for EchoActor {
     }
 }
 
+/// Whether new sessions are taken, and statistics.
+fn monitor(app: &mut web::ServiceConfig, server: &Server) {
+    let engine = server.clone();
+    let ready = move || {
+        let status = match engine.is_ready() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        async move { HttpResponse::new(status) }
+    };
+    app.route("/ready", web::get().to(ready));
+    #[cfg(feature = "metrics")]
+    app.route("/metrics", web::get().to(engineio::metrics(server)));
+}
+
 /// An HTTP server with an `App`, set as Engine.IO wants it.
 macro_rules! serve {
-    ($listener:expr, $workers:expr, $app:expr, $engine:expr) => {
-        HttpServer::new(move || $app.service(engineio::scope(&$engine)))
-            .on_connect(engineio::on_connect)
-            .h1_allow_half_closed(false)
-            .keep_alive(KeepAlive::Os)
-            .client_disconnect_timeout(Duration::ZERO)
-            .disable_signals()
-            .workers($workers)
-            .listen($listener)?
-            .run()
+    ($listener:expr, $workers:expr, $app:expr, $engine:expr, $besides:expr) => {
+        HttpServer::new(move || {
+            $app.service(engineio::scope(&$engine))
+                .configure($besides.clone())
+        })
+        .on_connect(engineio::on_connect)
+        .h1_allow_half_closed(false)
+        .keep_alive(KeepAlive::Os)
+        .client_disconnect_timeout(Duration::ZERO)
+        .disable_signals()
+        .workers($workers)
+        .listen($listener)?
+        .run()
     };
 }
 
@@ -236,10 +257,16 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind((&*options.host, options.port))?;
     let address = listener.local_addr()?;
     let (engine, workers) = (server.clone(), options.workers);
+    let (monitored, wanted) = (server.clone(), options.monitor);
+    let besides = move |app: &mut web::ServiceConfig| {
+        if wanted {
+            monitor(app, &monitored);
+        }
+    };
     // Two types of App, so that nobody pays for middleware that is not there.
     let http = match options.cors_origin {
-        Some(origin) => serve!(listener, workers, App::new().wrap(cors(&origin)), engine),
-        None => serve!(listener, workers, App::new(), engine),
+        Some(origin) => serve!(listener, workers, App::new().wrap(cors(&origin)), engine, besides),
+        None => serve!(listener, workers, App::new(), engine, besides),
     };
     let serving = engineio::run_until_signal(&server, http)?;
     println!("listening on http://{address}");

@@ -1,6 +1,10 @@
 //! The options: plain numbers and switches that every room may read. Hooks are not in here; they live
 //! where their types live (`Server::builder()` and `scope()`).
 
+mod admission;
+
+pub use admission::{Limits, Network, NetworkError, ProxyHeaders};
+
 use std::time::Duration;
 
 use crate::proto::Transports;
@@ -79,6 +83,19 @@ pub struct Config {
     pub keep_headers: KeepHeaders,
     /// A message that travels along with the handshake's answer. Default: none.
     pub initial_packet: Option<crate::Data>,
+    /// Over how long [`listen`](crate::listen) and [`run_until_signal`](crate::run_until_signal) spread the ends of
+    /// the sessions when a signal comes, lest all clients come back at once. Default 0: all end at once.
+    pub drain_window: Duration,
+    /// How long sessions have after that for their last packets. Default 1 s.
+    pub drain_deadline: Duration,
+    /// How many are let in. Default: all.
+    pub limits: Limits,
+    /// The proxies in front of this server: what they say of where a request comes from is believed, hop by hop
+    /// from the last proxy on, as far as they are in one of these networks. Default: none, so that nobody can
+    /// give out another's address as his own.
+    pub trusted_proxies: Vec<Network>,
+    /// Which headers those proxies write. Default: [`ProxyHeaders::XForwarded`].
+    pub proxy_headers: ProxyHeaders,
 }
 
 /// Compression of WebSocket messages.
@@ -253,6 +270,11 @@ impl Default for Config {
             max_buffered_bytes: 16_000_000,
             keep_headers: KeepHeaders::None,
             initial_packet: None,
+            drain_window: Duration::ZERO,
+            drain_deadline: Duration::from_secs(1),
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            proxy_headers: ProxyHeaders::default(),
         }
     }
 }
@@ -270,6 +292,9 @@ impl Config {
             &mut self.ping_interval,
             &mut self.upgrade_timeout,
             &mut self.destroy_upgrade_timeout,
+            &mut self.drain_window,
+            &mut self.drain_deadline,
+            &mut self.limits.unpolled_timeout,
         ] {
             *duration = (*duration).min(MAX_DURATION);
         }

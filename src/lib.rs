@@ -124,21 +124,27 @@ mod actor;
 mod http;
 
 pub use config::{
-    Config, Cookie, HttpCompression, KeepHeaders, Origins, PerMessageDeflate, SameSite, WsEngine,
+    Config, Cookie, HttpCompression, KeepHeaders, Limits, Network, NetworkError, Origins, PerMessageDeflate,
+    ProxyHeaders, SameSite, WsEngine,
 };
 pub use data::Data;
-pub use proto::{Close, CloseReason, Events, ReadyState, Revision, SendError, Sid, Transport, Transports};
+pub use proto::{
+    Close, CloseReason, Detail, Events, ReadyState, Revision, SendError, Sid, Side, Transport, Transports,
+};
 
 #[cfg(feature = "server")]
 pub use actor::{
-    Credit, Event, Extensions, Handshake, Headers, IdError, Send, Server, ServerActor, ServerBuilder, Socket,
-    SocketActor, SocketHandler,
+    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, RoundTrips, Send, Server, ServerActor,
+    ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
 };
 #[cfg(feature = "server")]
 pub use http::{
     Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, on_connect,
     run_until_signal, scope,
 };
+
+#[cfg(feature = "metrics")]
+pub use http::{MetricsCollector, metrics};
 
 /// The newest revision of the protocol that is spoken here, as engine.io exports it.
 pub const PROTOCOL: u8 = 4;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
@@ -12,8 +12,10 @@ use super::handle::{Server, ServerShared, Socket};
 use super::handler::{Application, Event, Factory, Handling, SocketHandler};
 use super::handshake::Handshake;
 use super::hooks::Hooks;
+use super::limits::Places;
 use super::registry::Registry;
 use super::server::ServerActor;
+use super::stats::Counters;
 use crate::proto::{Close, Events, Packet, Transport};
 use crate::{Config, Data};
 
@@ -204,11 +206,15 @@ impl ServerBuilder {
             "engineio::Server::start() needs an actix System: call it inside #[actix_web::main]"
         );
         let context = Context::<ServerActor>::new();
+        let config = self.config.bounded();
         let hooks = (!self.hooks.is_empty()).then(|| Arc::new(self.hooks));
         let server = Server::new(Arc::new(ServerShared {
             addr: context.address(),
             registry: Registry::default(),
-            config: Arc::new(self.config.bounded()),
+            places: Arc::new(Places::new(config.limits.clone())),
+            config: Arc::new(config),
+            counters: Counters::default(),
+            closing: AtomicBool::new(false),
             application: Application {
                 factory: self.factory,
                 hooks,

@@ -3,7 +3,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -21,6 +21,7 @@ pub struct Handshake {
     pub(crate) query: ByteString,
     pub(crate) headers: Headers,
     pub(crate) peer_addr: Option<SocketAddr>,
+    pub(crate) remote_address: Option<IpAddr>,
     pub(crate) revision: Revision,
     pub(crate) transport: Transport,
     pub(crate) extensions: Extensions,
@@ -61,9 +62,15 @@ impl Handshake {
             .and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The address of the peer: of the proxy, if there is one in front.
+    /// The address of the TCP peer: of the proxy, if there is one in front.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer_addr
+    }
+
+    /// The address of the client: as the [trusted proxies](crate::Config::trusted_proxies) tell it, else the
+    /// peer's. None for a Unix socket.
+    pub fn remote_address(&self) -> Option<IpAddr> {
+        self.remote_address
     }
 
     /// The protocol revision that the client speaks.

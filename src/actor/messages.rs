@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use actix::prelude::Message;
 use tokio::sync::oneshot;
 
@@ -73,6 +75,11 @@ pub(crate) struct CloseSession {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Heartbeat;
+
+/// A session that never polled has had time enough.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unpolled;
 
 /// A GET asks for packets.
 #[derive(Debug, Message)]
@@ -166,10 +173,12 @@ pub(crate) struct Unregister(pub(crate) Socket);
 #[rtype(result = "()")]
 pub(crate) struct Idle;
 
-/// To the server: take no new sessions, end all in good order; answered when the last one is gone.
+/// To the server: take no new sessions, end all in good order over this time; answered when the last one is gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Shutdown;
+pub(crate) struct Shutdown {
+    pub(crate) window: Duration,
+}
 
 /// To the server: end what is left, at once.
 #[derive(Debug, Message)]

@@ -8,10 +8,12 @@ mod handle;
 mod handler;
 mod handshake;
 mod hooks;
+mod limits;
 pub(crate) mod messages;
 mod registry;
 mod server;
 mod socket;
+mod stats;
 pub(crate) mod transport;
 
 pub use builder::{IdError, ServerBuilder};
@@ -21,6 +23,7 @@ pub use handshake::{Extensions, Handshake, Headers};
 pub use messages::Send;
 pub use server::ServerActor;
 pub use socket::SocketActor;
+pub use stats::{Refused, RoundTrips, SocketStats, Stats};
 
 pub(crate) use handle::OpenError;
 pub(crate) use socket::Opened;

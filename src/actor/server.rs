@@ -1,10 +1,14 @@
 //! The server's process: it alone writes the registry, and it leads the way down. No request after the
 //! handshake passes through it, and no code of the application runs in it.
 
+use std::time::{Duration, Instant};
+
 use actix::prelude::*;
+use rand::RngExt as _;
+use rand::seq::SliceRandom as _;
 use tokio::sync::oneshot;
 
-use super::handle::Server;
+use super::handle::{Server, Socket};
 use super::messages::{CloseSession, Idle, Register, Shutdown, ShutdownNow, Unregister};
 use super::registry::RegisterError;
 use crate::proto::{Close, CloseReason};
@@ -28,8 +32,7 @@ impl ServerActor {
 
     fn close_all(&self, discard: bool) {
         for socket in self.server.clients() {
-            let close = Close::new(CloseReason::ServerClosing);
-            socket.addr().do_send(CloseSession { close, discard });
+            close(&socket, discard);
         }
     }
 
@@ -40,6 +43,27 @@ impl ServerActor {
             }
         }
     }
+}
+
+/// Ends sessions in good order, one after the other: each at a moment of its own in its share of the time, in an
+/// order that has nothing to do with their age, so that their clients do not come back all at once.
+async fn close_over(window: Duration, mut sockets: Vec<Socket>) {
+    let start = Instant::now();
+    let mut rng = rand::rng();
+    sockets.shuffle(&mut rng);
+    let share = window.as_secs_f64() / sockets.len().max(1) as f64;
+    let mut share_begins = 0.0;
+    for socket in sockets {
+        let moment = Duration::from_secs_f64(share_begins + rng.random_range(0.0..1.0) * share);
+        share_begins += share;
+        actix_rt::time::sleep_until((start + moment).into()).await;
+        close(&socket, false);
+    }
+}
+
+fn close(socket: &Socket, discard: bool) {
+    let close = Close::new(CloseReason::ServerClosing);
+    socket.addr().do_send(CloseSession { close, discard });
 }
 
 impl Actor for ServerActor {
@@ -81,9 +105,13 @@ impl Handler<Idle> for ServerActor {
 impl Handler<Shutdown> for ServerActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Shutdown { window }: Shutdown, ctx: &mut Self::Context) -> Self::Result {
         self.closing = true;
-        self.close_all(false);
+        if window.is_zero() {
+            self.close_all(false);
+        } else {
+            ctx.spawn(close_over(window, self.server.clients()).into_actor(self));
+        }
         let (done, idle) = oneshot::channel();
         self.waiting.push(done);
         self.release_if_idle();

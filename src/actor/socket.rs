@@ -20,7 +20,7 @@ use super::current::{self, Command};
 use super::guard::Place;
 use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
-use super::messages::{CloseSession, Heartbeat, Send};
+use super::messages::{CloseSession, Heartbeat, Send, Unpolled};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
 use crate::proto::{
     Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
@@ -79,6 +79,9 @@ impl Actor for SocketActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(timeout) = self.place.unpolled() {
+            ctx.notify_later(Unpolled, timeout);
+        }
         self.drain(Instant::now(), ctx);
     }
 }
@@ -120,6 +123,7 @@ impl SocketActor {
     /// What comes behind each change: everybody can see it, and it goes on when it must.
     fn settle(&mut self, now: Instant, ctx: &mut Context<Self>) {
         self.socket.publish(&self.session);
+        self.place.settle(&mut self.session);
         match self.linger {
             None => self.arm(now, ctx),
             Some(deadline) => self.finish(now, deadline, ctx),
@@ -188,15 +192,15 @@ impl SocketActor {
             _ => None,
         };
         self.socket.publish(&self.session);
-        if end.is_some() {
-            self.place.uncount();
+        if let Some(close) = end {
+            self.place.uncount(close.reason);
         }
         let told = self.listeners.tell(&self.socket, event);
         self.told(now, told);
         if let Some(close) = end {
             log::debug!(
                 target: "engineio::socket",
-                "{:?} closed: {} {}", self.socket.id(), close.reason, close.description
+                "{:?} closed: {close}", self.socket.id()
             );
             self.linger = Some(now + LINGER);
         }

@@ -42,7 +42,7 @@ impl Accept {
 #[derive(Debug, Clone)]
 pub struct Reject {
     status: StatusCode,
-    code: u32,
+    pub(super) code: u32,
     message: String,
     headers: Vec<(HeaderName, HeaderValue)>,
 }

@@ -13,7 +13,7 @@ use super::admission::{Accept, Reject, guarded};
 use super::linger::drain;
 use super::push::Incoming;
 use super::serving::Step;
-use super::{compress, handover, headers, origin, polling, push, websocket};
+use super::{compress, forwarded, handover, headers, origin, polling, push, websocket};
 use crate::actor::transport::PendingPoll;
 use crate::actor::{Extensions, OpenError, Opened, Server, Socket};
 use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revision, Sid, Transport};
@@ -205,8 +205,10 @@ impl Door {
             Transport::WebSocket => Some(websocket::accept(req, self.config()).map_err(refuse)?),
             Transport::Polling => None,
         };
-        let extensions = self.admit(req).await?;
-        let handshake = headers::handshake(req, revision, transport, extensions);
+        let ip = forwarded::source(req, self.config()).ip;
+        let permit = self.server.admit(ip, transport).map_err(refuse)?;
+        let extensions = self.allow(req).await?;
+        let handshake = headers::handshake(req, revision, transport, ip, extensions);
         let sid = self.generate_id(&handshake).await.map_err(refuse)?;
         let io = accept
             .is_some()
@@ -214,7 +216,7 @@ impl Door {
             .flatten();
         let opened = self
             .server
-            .open(sid.clone(), handshake, base64, io.is_some())
+            .open(sid.clone(), handshake, base64, io.is_some(), permit)
             .await;
         let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
         let mut compress = false;
@@ -240,14 +242,14 @@ impl Door {
     }
 
     /// Asks the application whether this handshake may come in.
-    async fn admit(&self, req: &HttpRequest) -> Result<Extensions, Refused> {
+    async fn allow(&self, req: &HttpRequest) -> Result<Extensions, Refused> {
         let Some(allow) = &self.allow_request else {
             return Ok(Extensions::default());
         };
         match guarded(async { allow(req).await }).await {
             Ok(Ok(accept)) => Ok(accept.extensions),
             Ok(Err(reject)) => {
-                self.report(req, &reject.refusal());
+                self.report(req, &reject.refusal(), reject.code);
                 Err(Box::new(reject.into_response()))
             }
             Err(_) => {
@@ -305,8 +307,10 @@ impl Door {
                 .to_str()
                 .map_or(true, |value| origin::has_foreign_cookie(value, own))
         });
-        let host =
-            headers::text(headers, &header::HOST).or_else(|| req.uri().authority().map(|a| a.as_str()));
+        let host = forwarded::source(req, config)
+            .host
+            .or_else(|| headers::text(headers, &header::HOST))
+            .or_else(|| req.uri().authority().map(|a| a.as_str()));
         if origin::is_allowed(&config.origins, Some(origin), host, foreign_cookie) {
             return Ok(());
         }
@@ -355,11 +359,12 @@ impl Door {
     }
 
     pub(super) fn refuse(&self, req: &HttpRequest, refusal: Refusal) -> Refused {
-        self.report(req, &refusal);
+        self.report(req, &refusal, refusal.code().into());
         Box::new(refusal.error_response())
     }
 
-    fn report(&self, req: &HttpRequest, refusal: &Refusal) {
+    fn report(&self, req: &HttpRequest, refusal: &Refusal, code: u32) {
+        self.server.count_refusal(code, refusal.context());
         log::debug!(target: "engineio::server", "refused: {} ({})", refusal, refusal.context());
         if let Some(hook) = &self.connection_error
             && catch_unwind(AssertUnwindSafe(|| hook(req, refusal))).is_err()

@@ -1,5 +1,7 @@
 //! Headers in and out: what of a request the other rooms need, and what our responses carry.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method as HttpMethod, Version};
@@ -88,6 +90,7 @@ pub(super) fn handshake(
     req: &HttpRequest,
     revision: Revision,
     transport: Transport,
+    remote_address: Option<IpAddr>,
     extensions: Extensions,
 ) -> Handshake {
     Handshake {
@@ -95,6 +98,7 @@ pub(super) fn handshake(
         query: ByteString::from(req.query_string()),
         headers: packed(req.headers()),
         peer_addr: req.peer_addr(),
+        remote_address,
         revision,
         transport,
         extensions,

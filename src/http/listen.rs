@@ -3,9 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::http::{KeepAlive, StatusCode, header};
@@ -17,10 +17,7 @@ use super::linger::close_after;
 use super::scope::{Scope, scope};
 use crate::actor::Server;
 
-/// How long sessions have for their last packets when a signal ends the server.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// How long connections have after that to end.
+/// How long connections have to end when the sessions have ended.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
 type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
@@ -81,7 +78,8 @@ impl Listener {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
-    /// Serves until SIGTERM or Ctrl-C, then closes all sessions in good order and returns.
+    /// Serves until SIGTERM or Ctrl-C, then closes all sessions in good order, as [`run_until_signal`] does, and
+    /// returns.
     ///
     /// # Errors
     /// Those of actix's server.
@@ -132,9 +130,11 @@ fn not_implemented(req: &HttpRequest, timeout: Duration) -> HttpResponse {
     HttpResponse::NotImplemented().finish()
 }
 
-/// Runs an HTTP server until SIGTERM or Ctrl-C, then closes all sessions of `server` in good order (one
-/// second is given to that), and only then stops the HTTP server (half a second). Build it with
-/// `disable_signals()`, else actix stops its threads first and the sessions end without a word.
+/// Runs an HTTP server until SIGTERM or Ctrl-C, then [drains](Server::drain) `server`, by
+/// [`Config::drain_window`](crate::Config::drain_window) and
+/// [`Config::drain_deadline`](crate::Config::drain_deadline), and only then stops the HTTP server (half a second is
+/// given to that). A second signal ends what is left at once. Build it with `disable_signals()`, else actix stops
+/// its threads first and the sessions end without a word.
 ///
 /// Signals are caught from the call on, not from the first poll.
 ///
@@ -145,13 +145,13 @@ pub fn run_until_signal(
     http: actix_web::dev::Server,
 ) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
     let (handle, server) = (http.handle(), server.clone());
-    let signal = signal()?;
+    let mut signals = signals()?;
     Ok(async move {
         let (stopped, stop) = oneshot::channel::<()>();
         actix_rt::spawn(async move {
-            signal.await;
+            poll_fn(&mut signals).await;
             log::info!(target: "engineio::server", "closing {} sessions", server.clients_count());
-            server.close(CLOSE_DEADLINE).await;
+            drain(&server, signals).await;
             // Who does not answer our close frame is not waited for.
             let _ = actix_rt::time::timeout(STOP_DEADLINE, handle.stop(true)).await;
             drop(stopped);
@@ -166,26 +166,46 @@ pub fn run_until_signal(
     })
 }
 
-/// Resolves at SIGTERM or Ctrl-C.
+/// Drains the server; a signal makes it quick.
+async fn drain(server: &Server, mut signals: Signals) {
+    let config = server.config();
+    let (window, rest) = (config.drain_window, config.drain_deadline);
+    let mut drained = pin!(server.drain(window, window + rest));
+    let is_done = poll_fn(|cx| match drained.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => signals(cx).map(|()| false),
+    });
+    if !is_done.await {
+        server.close(rest).await;
+    }
+}
+
+/// Ready once for each SIGTERM and Ctrl-C.
+type Signals = Box<dyn FnMut(&mut Context<'_>) -> Poll<()>>;
+
 #[cfg(unix)]
-fn signal() -> io::Result<Pin<Box<dyn Future<Output = ()>>>> {
+fn signals() -> io::Result<Signals> {
     use actix_rt::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(Box::pin(poll_fn(move |cx| {
+    Ok(Box::new(move |cx| {
         match terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
-    })))
+    }))
 }
 
-/// Resolves at Ctrl-C.
 #[cfg(not(unix))]
-fn signal() -> io::Result<Pin<Box<dyn Future<Output = ()>>>> {
-    Ok(Box::pin(async {
-        if actix_rt::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+fn signals() -> io::Result<Signals> {
+    let next = || Box::pin(actix_rt::signal::ctrl_c());
+    let mut signal = next();
+    Ok(Box::new(move |cx| match signal.as_mut().poll(cx) {
+        Poll::Ready(Ok(())) => {
+            signal = next();
+            Poll::Ready(())
         }
+        // Nothing can be caught here.
+        Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
     }))
 }

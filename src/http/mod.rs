@@ -5,11 +5,14 @@ mod admission;
 mod asked;
 mod compress;
 mod door;
+mod forwarded;
 mod handover;
 mod headers;
 mod jsonp;
 mod linger;
 mod listen;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod origin;
 mod polling;
 mod push;
@@ -23,4 +26,6 @@ mod websocket_actors;
 pub use admission::{Accept, Reject};
 pub use handover::on_connect;
 pub use listen::{Listener, listen, run_until_signal};
+#[cfg(feature = "metrics")]
+pub use metrics::{MetricsCollector, metrics};
 pub use scope::{Endpoint, Scope, handle_request, handle_upgrade, scope};

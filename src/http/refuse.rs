@@ -1,6 +1,6 @@
 //! Refusals as responses.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::proto::Refusal;
@@ -13,9 +13,8 @@ impl ResponseError for Refusal {
     /// `{"code":n,"message":".."}`, as engine.io answers; a 413 says all by itself, there as here.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if *self == Refusal::ServerClosing {
-            // Long enough for a restart, short enough for a user; spread by the clients' own jitter.
-            response.insert_header(("retry-after", "5"));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if *self == Refusal::PayloadTooLarge {
             return response.finish();

@@ -136,7 +136,7 @@ impl Engine {
 
     /// Nothing more will come. What is written already still leaves, which may take its time.
     fn stop(&mut self, ctx: &mut WebsocketContext<Self>) {
-        self.attachment.lost();
+        self.attachment.lost(None);
         ctx.stop();
     }
 

@@ -26,6 +26,19 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// All of them, in the order of their declaration.
+    #[cfg(feature = "server")]
+    pub(crate) const ALL: [CloseReason; 8] = [
+        CloseReason::PingTimeout,
+        CloseReason::TransportClose,
+        CloseReason::TransportError,
+        CloseReason::ParseError,
+        CloseReason::ForcedClose,
+        CloseReason::ServerClosing,
+        CloseReason::BufferFull,
+        CloseReason::Panicked,
+    ];
+
     /// The string that engine.io uses for it; what engine.io does not know has a string of its own.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +50,20 @@ impl CloseReason {
             CloseReason::ServerClosing => "server shutting down",
             CloseReason::BufferFull => "buffer full",
             CloseReason::Panicked => "handler panicked",
+        }
+    }
+
+    /// Which side ended it.
+    pub fn side(self) -> Side {
+        match self {
+            CloseReason::PingTimeout
+            | CloseReason::TransportClose
+            | CloseReason::TransportError
+            | CloseReason::ParseError => Side::Client,
+            CloseReason::ForcedClose
+            | CloseReason::ServerClosing
+            | CloseReason::BufferFull
+            | CloseReason::Panicked => Side::Server,
         }
     }
 
@@ -52,19 +79,89 @@ impl CloseReason {
     }
 }
 
+/// Whose doing an end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client, or what lies between it and the server.
+    Client,
+    /// This server: its application, or its own rules about itself.
+    Server,
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A session's end: the reason, and in a few words what happened.
+/// A session's end: the reason, in a few words what happened, and what is known of it in numbers.
+///
+/// As text it is all of that: `transport error: payload too large (1000001 bytes, limit 1000000)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Close {
     /// The reason.
     pub reason: CloseReason,
     /// What happened in particular, e.g. `overlap from client`. Empty if the reason says it all.
     pub description: &'static str,
+    /// What is known of it in numbers.
+    pub detail: Option<Detail>,
+}
+
+/// What is known of an end in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The close code of the client's WebSocket (RFC 6455, section 7.4): 1005 if its close frame had none, 1006 if
+    /// its connection ended without a close frame.
+    WebSocketCode(u16),
+    /// A message or a body was too large.
+    TooLarge {
+        /// How many bytes were announced, if they were. What does not fit is its largest number.
+        size: Option<u32>,
+        /// How many are allowed. What does not fit is its largest number.
+        limit: u32,
+    },
+    /// The client was silent.
+    LastSeen {
+        /// How many milliseconds ago its last packet came in.
+        ago_ms: u32,
+    },
+}
+
+impl Detail {
+    /// Too large, by numbers of any size.
+    pub(crate) fn too_large(size: Option<u64>, limit: usize) -> Self {
+        Detail::TooLarge {
+            size: size.map(|size| u32::try_from(size).unwrap_or(u32::MAX)),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Detail::WebSocketCode(code) => write!(f, "close code {code}"),
+            Detail::TooLarge { size, limit } => {
+                if let Some(size) = size {
+                    write!(f, "{size} bytes, ")?;
+                }
+                write!(f, "limit {limit}")
+            }
+            Detail::LastSeen { ago_ms } => write!(f, "last seen {ago_ms} ms ago"),
+        }
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason.as_str())?;
+        if !self.description.is_empty() {
+            write!(f, ": {}", self.description)?;
+        }
+        self.detail.map_or(Ok(()), |detail| write!(f, " ({detail})"))
+    }
 }
 
 impl Close {
@@ -73,12 +170,24 @@ impl Close {
         Close {
             reason,
             description: "",
+            detail: None,
         }
     }
 
     /// An end that needs a word more.
     pub fn because(reason: CloseReason, description: &'static str) -> Self {
-        Close { reason, description }
+        Close {
+            description,
+            ..Close::new(reason)
+        }
+    }
+
+    /// The same with what is known in numbers.
+    pub fn with(self, detail: Detail) -> Self {
+        Close {
+            detail: Some(detail),
+            ..self
+        }
     }
 }
 
@@ -101,4 +210,41 @@ pub enum SendError {
     /// The message alone is larger than the write buffer may ever be. Send it in parts.
     #[error("the message is larger than the socket's write buffer")]
     TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_as_text_begins_with_engine_ios_string() {
+        let told = |close: Close| close.to_string();
+        assert_eq!(told(CloseReason::ForcedClose.into()), "forced close");
+        let close = Close::because(CloseReason::TransportError, "overlap from client");
+        assert_eq!(told(close), "transport error: overlap from client");
+        let close = Close::because(CloseReason::TransportError, "payload too large");
+        assert_eq!(
+            told(close.with(Detail::too_large(Some(1001), 1000))),
+            "transport error: payload too large (1001 bytes, limit 1000)"
+        );
+        assert_eq!(
+            told(close.with(Detail::too_large(None, usize::MAX))),
+            "transport error: payload too large (limit 4294967295)"
+        );
+        let close = Close::new(CloseReason::TransportClose);
+        assert_eq!(
+            told(close.with(Detail::WebSocketCode(1006))),
+            "transport close (close code 1006)"
+        );
+        let close = Close::new(CloseReason::PingTimeout);
+        assert_eq!(
+            told(close.with(Detail::LastSeen { ago_ms: 85_000 })),
+            "ping timeout (last seen 85000 ms ago)"
+        );
+    }
+
+    #[test]
+    fn an_end_is_small() {
+        assert!(size_of::<Close>() <= 40);
+    }
 }

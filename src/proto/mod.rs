@@ -15,7 +15,7 @@ mod state;
 mod timer;
 pub mod transport;
 
-pub use close::{Close, CloseReason, SendError};
+pub use close::{Close, CloseReason, Detail, SendError, Side};
 pub use error::DecodeError;
 pub use event::{Event, Events, Output, PollId, ProbeId, PushBody, PushId, Reply};
 pub use handshake::open_packet;
@@ -24,7 +24,7 @@ pub use payload::Body;
 pub use probe::{Probe, ProbeStep};
 pub use refusal::{BadRequest, Refusal};
 pub use request::{Call, Head, Intent, Jsonp, Method};
-pub use session::{OutgoingFrame, Session, cost};
+pub use session::{OutgoingFrame, Session, Tally, cost};
 pub use sid::{InvalidSid, Sid};
 pub use state::ReadyState;
 pub use transport::{Transport, Transports};

@@ -28,6 +28,14 @@ pub enum Refusal {
     RequestTimeout,
     /// The server takes no new sessions. No code of engine.io's: 3, status 503.
     ServerClosing,
+    /// There are as many sessions as there may be. No code of engine.io's: 3, status 503.
+    ServerFull,
+    /// There are as many sessions that never polled as there may be. No code of engine.io's: 3, status 503.
+    TooManyUnpolled,
+    /// This client has as many sessions as it may have. No code of engine.io's: 3, status 429.
+    TooManySessions,
+    /// More handshakes came in a second than are looked at. No code of engine.io's: 3, status 429.
+    TooManyHandshakes,
     /// A fault of the application or ours. No code of engine.io's: 3, status 500.
     Internal,
 }
@@ -97,6 +105,10 @@ impl Refusal {
             Refusal::PayloadTooLarge
             | Refusal::RequestTimeout
             | Refusal::ServerClosing
+            | Refusal::ServerFull
+            | Refusal::TooManyUnpolled
+            | Refusal::TooManySessions
+            | Refusal::TooManyHandshakes
             | Refusal::Internal => 3,
         }
     }
@@ -114,6 +126,9 @@ impl Refusal {
             Refusal::PayloadTooLarge => "Payload too large",
             Refusal::RequestTimeout => "Request timeout",
             Refusal::ServerClosing => "Server closing",
+            Refusal::ServerFull | Refusal::TooManyUnpolled => "Server full",
+            Refusal::TooManySessions => "Too many sessions",
+            Refusal::TooManyHandshakes => "Too many handshakes",
             Refusal::Internal => "Internal server error",
         }
     }
@@ -130,6 +145,10 @@ impl Refusal {
             Refusal::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Refusal::RequestTimeout => "REQUEST_TIMEOUT",
             Refusal::ServerClosing => "SERVER_CLOSING",
+            Refusal::ServerFull => "SERVER_FULL",
+            Refusal::TooManyUnpolled => "TOO_MANY_UNPOLLED",
+            Refusal::TooManySessions => "TOO_MANY_SESSIONS",
+            Refusal::TooManyHandshakes => "TOO_MANY_HANDSHAKES",
             Refusal::Internal => "INTERNAL_ERROR",
         }
     }
@@ -140,9 +159,22 @@ impl Refusal {
             Refusal::Forbidden(_) => 403,
             Refusal::PayloadTooLarge => 413,
             Refusal::RequestTimeout => 408,
-            Refusal::ServerClosing => 503,
+            Refusal::ServerClosing | Refusal::ServerFull | Refusal::TooManyUnpolled => 503,
+            Refusal::TooManySessions | Refusal::TooManyHandshakes => 429,
             Refusal::Internal => 500,
             _ => 400,
+        }
+    }
+
+    /// After how many seconds it may be tried again (`Retry-After`). Clients spread their attempts by jitter of
+    /// their own.
+    pub fn retry_after(&self) -> Option<u8> {
+        match self {
+            // Long enough for a restart, short enough for a user.
+            Refusal::ServerClosing => Some(5),
+            Refusal::ServerFull | Refusal::TooManyUnpolled | Refusal::TooManySessions => Some(10),
+            Refusal::TooManyHandshakes => Some(1),
+            _ => None,
         }
     }
 
@@ -209,6 +241,22 @@ mod tests {
                 Refusal::ServerClosing,
                 503,
                 r#"{"code":3,"message":"Server closing"}"#,
+            ),
+            (Refusal::ServerFull, 503, r#"{"code":3,"message":"Server full"}"#),
+            (
+                Refusal::TooManyUnpolled,
+                503,
+                r#"{"code":3,"message":"Server full"}"#,
+            ),
+            (
+                Refusal::TooManySessions,
+                429,
+                r#"{"code":3,"message":"Too many sessions"}"#,
+            ),
+            (
+                Refusal::TooManyHandshakes,
+                429,
+                r#"{"code":3,"message":"Too many handshakes"}"#,
             ),
             (
                 Refusal::Internal,

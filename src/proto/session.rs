@@ -3,6 +3,7 @@
 
 mod flush;
 mod polling;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod upgrade;
@@ -12,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::close::{Close, CloseReason, SendError};
+use super::close::{Close, CloseReason, Detail, SendError};
 use super::event::{Event, Events, Output};
 use super::state::{Link, Polling, State, WebSocket};
 use super::timer::{Beat, Heartbeat};
@@ -23,6 +24,7 @@ use crate::{Config, Data};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub use flush::OutgoingFrame;
+pub use tally::Tally;
 
 /// What a packet costs in the write buffer beyond its bytes: empty ones must not be free.
 const PACKET_OVERHEAD: usize = 64;
@@ -65,6 +67,7 @@ pub struct Session {
     flushing: usize,
     /// The last poll that carried away something other than a noop.
     last_reply: Option<super::event::PollId>,
+    tally: Tally,
 }
 
 /// A packet in the write buffer.
@@ -110,6 +113,7 @@ impl Session {
             sent: 0,
             flushing: 0,
             last_reply: None,
+            tally: Tally::default(),
         }
     }
 
@@ -233,7 +237,11 @@ impl Session {
         while let Some(beat) = self.heartbeat.handle_timeout(now) {
             match beat {
                 Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, false),
-                Beat::Dead => return self.end(CloseReason::PingTimeout),
+                Beat::Dead => {
+                    let ago_ms = u32::try_from(self.heartbeat.silence(now).as_millis()).unwrap_or(u32::MAX);
+                    let close = Close::new(CloseReason::PingTimeout);
+                    return self.end(close.with(Detail::LastSeen { ago_ms }));
+                }
             }
         }
     }
@@ -316,6 +324,7 @@ impl Session {
         match (packet.kind, self.revision) {
             // After `close` nobody listens any more.
             (PacketType::Message, _) if matches!(self.state, State::Open(_)) => {
+                self.tally.came_in(&packet);
                 self.tell(Events::MESSAGE, || Event::Message(packet.data));
             }
             (PacketType::Close, _) => self.handle_close(now),
@@ -334,7 +343,8 @@ impl Session {
                 }
             }
             (PacketType::Pong, Revision::V4) => {
-                if self.heartbeat.pong(now) {
+                if let Some(round_trip) = self.heartbeat.pong(now) {
+                    self.tally.beat(round_trip);
                     self.tell(Events::HEARTBEAT, || Event::Heartbeat);
                 }
             }

@@ -23,7 +23,12 @@ enum Phase {
     /// Revision 4: a ping is due.
     Ping { due: Instant },
     /// Revision 4: a ping was sent, a sign of life is due.
-    Pong { sent: Instant, due: Instant },
+    Pong {
+        sent: Instant,
+        due: Instant,
+        /// How many microseconds later than `sent` it really was.
+        late: u32,
+    },
     /// Revision 3: any sign of life is due.
     Silence { due: Instant },
 }
@@ -58,15 +63,20 @@ impl Heartbeat {
         self.last_seen = now;
     }
 
-    /// A pong came in. Returns whether one was awaited.
-    pub(super) fn pong(&mut self, now: Instant) -> bool {
-        let awaited = matches!(self.phase, Phase::Pong { .. });
-        if awaited {
-            self.phase = Phase::Ping {
-                due: now + self.interval,
-            };
-        }
-        awaited
+    /// A pong came in. If one was awaited, returns how long ago the ping was sent.
+    pub(super) fn pong(&mut self, now: Instant) -> Option<Duration> {
+        let Phase::Pong { sent, late, .. } = self.phase else {
+            return None;
+        };
+        self.phase = Phase::Ping {
+            due: now + self.interval,
+        };
+        Some((now - sent).saturating_sub(Duration::from_micros(late.into())))
+    }
+
+    /// For how long nothing has come in.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_seen)
     }
 
     pub(super) fn due(&self) -> Instant {
@@ -89,6 +99,8 @@ impl Heartbeat {
                 self.phase = Phase::Pong {
                     sent,
                     due: sent + self.timeout,
+                    // Less than a second, by what stands above.
+                    late: (now - sent).subsec_micros(),
                 };
                 Some(Beat::Ping)
             }
@@ -105,10 +117,11 @@ impl Heartbeat {
                 None
             }
             // What the client sent while we were held up lies unread: look at it first.
-            Phase::Pong { sent, due } if now - due >= STALL => {
+            Phase::Pong { sent, due, late } if now - due >= STALL => {
                 self.phase = Phase::Pong {
                     sent,
                     due: now + STALL,
+                    late,
                 };
                 None
             }
@@ -148,12 +161,12 @@ mod tests {
     fn a_pong_starts_the_next_interval_and_another_one_changes_nothing() {
         let (mut beat, start) = heartbeat(Revision::V4);
         let ms = |n| start + Duration::from_millis(n);
-        assert!(!beat.pong(ms(10)));
+        assert_eq!(beat.pong(ms(10)), None);
         assert_eq!(beat.due(), ms(300));
         assert_eq!(beat.handle_timeout(ms(300)), Some(Beat::Ping));
-        assert!(beat.pong(ms(310)));
+        assert_eq!(beat.pong(ms(310)), Some(Duration::from_millis(10)));
         assert_eq!(beat.due(), ms(610));
-        assert!(!beat.pong(ms(320)));
+        assert_eq!(beat.pong(ms(320)), None);
         assert_eq!(beat.due(), ms(610));
     }
 

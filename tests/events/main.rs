@@ -6,9 +6,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod detail;
 mod handles;
 mod life;
 mod order;
 mod reasons;
 mod sends;
 mod shutdown;
+mod stats;

@@ -7,9 +7,11 @@ mod common;
 
 mod admission;
 mod buffer;
+mod claims;
 mod compression;
 mod door;
 mod ids;
+mod limits;
 mod origins;
 mod presets;
 mod sizes;

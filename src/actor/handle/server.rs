@@ -1,18 +1,21 @@
 //! The handle to a server.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 
 use super::Socket;
 use crate::actor::builder::{IdGenerator, ServerBuilder};
 use crate::actor::handler::Application;
+use crate::actor::limits::{Permit, Places};
 use crate::actor::messages::{Register, Shutdown, ShutdownNow};
 use crate::actor::registry::{RegisterError, Registry};
 use crate::actor::server::ServerActor;
-use crate::proto::Sid;
+use crate::actor::stats::{Counters, Shard, Stats};
+use crate::proto::{Refusal, Sid, Transport};
 use crate::{Config, Data};
 
 /// A server: the sessions of one application, whatever ports and scopes they come through.
@@ -34,6 +37,10 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) config: Arc<Config>,
     pub(in crate::actor) application: Application,
     pub(in crate::actor) generate_id: Option<IdGenerator>,
+    pub(in crate::actor) places: Arc<Places>,
+    pub(in crate::actor) counters: Counters,
+    /// No new sessions are taken.
+    pub(in crate::actor) closing: AtomicBool,
     /// How many socket actors there are.
     pub(in crate::actor) living: AtomicUsize,
     /// How many sessions there are that have not ended.
@@ -98,14 +105,25 @@ impl Server {
 
     /// Takes no new sessions from here on (503), and ends all that there are in good order: parked polls are
     /// answered, WebSockets closed with 1001, what is buffered leaves first. Resolves when the last one is
-    /// gone; what is left after `deadline` is cut off. The only orderly way down: call it before the HTTP
-    /// server stops.
+    /// gone; what is left after `deadline` is cut off. This and [`drain`](Self::drain) are the only orderly ways
+    /// down: call one before the HTTP server stops.
     pub async fn close(&self, deadline: Duration) {
-        let shutdown = self.0.addr.send(Shutdown);
-        if actix_rt::time::timeout(deadline, shutdown).await.is_err() {
+        self.drain(Duration::ZERO, deadline).await;
+    }
+
+    /// Like [`close`](Self::close), but spreads the ends over `window`, each at a random moment, lest all clients come
+    /// back at once to the servers that are left. Until its turn comes a session goes on as ever; new ones are refused
+    /// from the call on. Resolves when the last one is gone; what is left after `deadline`, which should be longer
+    /// than `window`, is cut off.
+    ///
+    /// Called again, by [`close`](Self::close) say, it ends what is left sooner.
+    pub async fn drain(&self, window: Duration, deadline: Duration) {
+        self.0.closing.store(true, Ordering::Release);
+        let shutdown = |window| self.0.addr.send(Shutdown { window });
+        if actix_rt::time::timeout(deadline, shutdown(window)).await.is_err() {
             self.0.addr.do_send(ShutdownNow);
             // Cutting off waits for nobody; this only lets the sockets' actors run.
-            let _ = actix_rt::time::timeout(Duration::from_millis(100), self.0.addr.send(Shutdown)).await;
+            let _ = actix_rt::time::timeout(Duration::from_millis(100), shutdown(Duration::ZERO)).await;
         }
     }
 
@@ -128,6 +146,40 @@ impl Server {
 
     pub(crate) fn id_generator(&self) -> Option<&IdGenerator> {
         self.0.generate_id.as_ref()
+    }
+
+    /// Whether it takes new sessions: not any more once [`close`](Self::close) or [`drain`](Self::drain) was called,
+    /// or its process has ended. What a load balancer should be told.
+    pub fn is_ready(&self) -> bool {
+        !self.0.closing.load(Ordering::Acquire) && self.0.addr.connected()
+    }
+
+    /// What it is doing, and has done since it started. Costs the same whether there are ten sessions or a million.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.stats()
+    }
+
+    /// The counters of this thread.
+    pub(in crate::actor) fn shard(&self) -> Arc<Shard> {
+        self.0.counters.shard()
+    }
+
+    /// A request was refused.
+    pub(crate) fn count_refusal(&self, code: u32, context: &'static str) {
+        self.0.counters.refused(code, context);
+    }
+
+    /// A message was refused for want of room.
+    pub(in crate::actor) fn count_refused_send(&self) {
+        self.0.counters.send_refused();
+    }
+
+    /// A place for a session that begins on `transport`, for a client at `ip`.
+    pub(crate) fn admit(&self, ip: Option<IpAddr>, transport: Transport) -> Result<Permit, Refusal> {
+        if !self.is_ready() {
+            return Err(Refusal::ServerClosing);
+        }
+        self.0.places.take(ip, transport, Instant::now())
     }
 
     pub(in crate::actor) async fn register(&self, socket: Socket) -> Result<(), OpenError> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix::Addr;
 
@@ -11,7 +12,8 @@ use crate::actor::current::{self, Command};
 use crate::actor::handshake::Handshake;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::socket::SocketActor;
-use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Transport, cost};
+use crate::actor::stats::{Counter, SocketStats};
+use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport, cost};
 
 /// A client: one session, from handshake to close, whatever its transport.
 ///
@@ -31,6 +33,10 @@ pub(in crate::actor) struct SocketShared {
     /// How many messages lie in the mailbox, their bytes reserved.
     queued: AtomicUsize,
     next_id: AtomicU32,
+    /// Bytes of its messages, and its latest round trip in microseconds (0: none). Its process alone writes them.
+    bytes_in: Counter,
+    bytes_out: Counter,
+    round_trip: AtomicU32,
     /// Somebody has asked it to close: nothing that is sent from here on would arrive.
     closing: AtomicBool,
 }
@@ -56,6 +62,9 @@ impl Socket {
             reserved: AtomicUsize::new(0),
             queued: AtomicUsize::new(0),
             next_id: AtomicU32::new(1),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            round_trip: AtomicU32::new(0),
             closing: AtomicBool::new(false),
         }))
     }
@@ -76,9 +85,10 @@ impl Socket {
         &self.0.request
     }
 
-    /// The address of the peer at the handshake: of the proxy, if there is one in front.
-    pub fn remote_address(&self) -> Option<std::net::SocketAddr> {
-        self.0.request.peer_addr
+    /// The address of the client at the handshake: as the [trusted proxies](crate::Config::trusted_proxies) tell
+    /// it, else the peer's, so that of the proxy if there is one that is not trusted. None for a Unix socket.
+    pub fn remote_address(&self) -> Option<std::net::IpAddr> {
+        self.0.request.remote_address
     }
 
     /// The revision of the protocol that this session speaks.
@@ -109,6 +119,26 @@ impl Socket {
     /// How many bytes of the write buffer are taken, each message counted with 64 bytes more than it has.
     pub fn buffered_bytes(&self) -> usize {
         self.0.reserved.load(Ordering::Relaxed)
+    }
+
+    /// What this session has carried, and how far its client is.
+    pub fn stats(&self) -> SocketStats {
+        let micros = self.0.round_trip.load(Ordering::Relaxed);
+        SocketStats {
+            bytes_in: self.0.bytes_in.get(),
+            bytes_out: self.0.bytes_out.get(),
+            round_trip: (micros > 0).then(|| Duration::from_micros(micros.into())),
+        }
+    }
+
+    /// Counts what its session has done.
+    pub(in crate::actor) fn add(&self, tally: &Tally) {
+        self.0.bytes_in.add(tally.bytes_in.into());
+        self.0.bytes_out.add(tally.bytes_out.into());
+        if let Some(round_trip) = tally.round_trip() {
+            let micros = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
+            self.0.round_trip.store(micros, Ordering::Relaxed);
+        }
     }
 
     /// Sends a message, unless there is no room for it.
@@ -194,10 +224,12 @@ impl Socket {
     pub(in crate::actor) fn reserve(&self, cost: usize) -> Result<(), SendError> {
         let limit = self.0.server.config().max_buffered_bytes;
         if cost > limit {
+            self.0.server.count_refused_send();
             return Err(SendError::TooLarge);
         }
         if self.0.reserved.fetch_add(cost, Ordering::Relaxed) + cost > limit {
             self.release(cost);
+            self.0.server.count_refused_send();
             return Err(SendError::Full);
         }
         Ok(())

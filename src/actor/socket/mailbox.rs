@@ -9,7 +9,7 @@ use super::SocketActor;
 use super::tickets::Tickets;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
-    Probe, ProbeLost, Push, PushBegun, Send, Upgrade, WireLost,
+    Probe, ProbeLost, Push, PushBegun, Send, Unpolled, Upgrade, WireLost,
 };
 use crate::actor::transport::{Carrier, OPEN_DELAY};
 use crate::proto::{Close, CloseReason, SendError, cost};
@@ -99,6 +99,17 @@ impl Handler<Heartbeat> for SocketActor {
     }
 }
 
+impl Handler<Unpolled> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Unpolled, ctx: &mut Self::Context) {
+        if self.place.unpolled().is_some() {
+            let close = Close::because(CloseReason::PingTimeout, "never polled");
+            self.with_session(ctx, |session, _| session.abort(close));
+        }
+    }
+}
+
 impl Handler<Poll> for SocketActor {
     type Result = ();
 
@@ -106,6 +117,7 @@ impl Handler<Poll> for SocketActor {
         let mut parked = None;
         self.with_self(ctx, |actor, now| match actor.session.handle_poll(now, id) {
             Ok(()) => {
+                actor.place.polled();
                 actor.poll = Some((id, answer));
             }
             // The answer to the poll that waited comes first.

@@ -11,6 +11,7 @@ use super::{SocketActor, TURN};
 use crate::actor::guard::Place;
 use crate::actor::handle::{OpenError, Server, Socket};
 use crate::actor::handshake::Handshake;
+use crate::actor::limits::Permit;
 use crate::actor::transport::{Link, PendingPoll};
 use crate::proto::{Session, Sid, Transport};
 
@@ -33,11 +34,12 @@ impl Server {
         handshake: Handshake,
         base64: bool,
         hands_over: bool,
+        permit: Permit,
     ) -> Result<Opened, OpenError> {
         let context = Context::<SocketActor>::new();
         let kept = handshake.keep(&self.config().keep_headers);
         let socket = Socket::new(sid, context.address(), self.clone(), kept);
-        let mut place = Place::new(socket.clone());
+        let mut place = Place::new(socket.clone(), permit);
         self.register(socket.clone()).await?;
         place.count();
         let listeners = self

@@ -10,8 +10,8 @@ use super::link::{Link, Outbound};
 use super::offer::{Carrier, Offer};
 use crate::actor::handle::Socket;
 use crate::actor::messages;
-use crate::proto::{self, Close, CloseReason, Packet, ProbeId, ProbeStep, Revision};
-use crate::ws::{Limits, Message, ProtocolError};
+use crate::proto::{self, Close, CloseReason, Detail, Packet, ProbeId, ProbeStep, Revision};
+use crate::ws::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
 
 /// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
 /// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
@@ -19,6 +19,12 @@ pub(in crate::actor) const OPEN_DELAY: Duration = Duration::from_millis(1);
 
 /// A message in more frames than this is an attack (CVE-2026-48779 in `ws`).
 const MAX_FRAGMENTS: usize = 16 * 1024;
+
+/// What stands for the code of a close frame without one (RFC 6455 section 7.4.1).
+const NO_CODE: u16 = 1005;
+
+/// What stands for the code if there was no close frame (RFC 6455 section 7.4.1).
+const NO_CLOSE_FRAME: u16 = 1006;
 
 /// How long a peer that broke the protocol is listened to: reading on for a moment keeps the close frame that says
 /// what was wrong from being lost to a reset.
@@ -205,9 +211,9 @@ impl Attachment {
         self.tell_lost(broken(error));
     }
 
-    /// The peer has closed the WebSocket, or the connection is gone.
-    pub(crate) fn lost(&self) {
-        self.tell_lost(Close::new(CloseReason::TransportClose));
+    /// The peer has closed the WebSocket by this frame, or the connection is gone.
+    pub(crate) fn lost(&self, frame: Option<&CloseFrame>) {
+        self.tell_lost(ended(frame));
     }
 
     /// Gives up on an upgrade.
@@ -233,7 +239,7 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        self.lost();
+        self.lost(None);
     }
 }
 
@@ -254,6 +260,15 @@ pub(super) fn broken(error: ProtocolError) -> Close {
         _ => "invalid WebSocket frame",
     };
     Close::because(CloseReason::TransportError, description)
+}
+
+/// What it means for the session that its WebSocket has ended, by a close frame or without.
+pub(super) fn ended(frame: Option<&CloseFrame>) -> Close {
+    let code = match frame {
+        Some(frame) => frame.code.map_or(NO_CODE, CloseCode::number),
+        None => NO_CLOSE_FRAME,
+    };
+    Close::new(CloseReason::TransportClose).with(Detail::WebSocketCode(code))
 }
 
 /// A WebSocket message as a packet.

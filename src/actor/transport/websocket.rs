@@ -104,7 +104,7 @@ impl WebSocketTransport {
         };
         self.attachment.push(batch);
         match end {
-            Ok(()) if self.connection.is_closed() => self.attachment.lost(),
+            Ok(()) if self.connection.is_closed() => self.attachment.lost(self.connection.close_received()),
             Ok(()) => {}
             Err(error) => {
                 self.linger = Some(Instant::now() + LINGER);
@@ -115,7 +115,7 @@ impl WebSocketTransport {
 
     /// No more bytes will come: the connection is gone.
     pub(crate) fn disconnected(&mut self) {
-        self.attachment.lost();
+        self.attachment.lost(self.connection.close_received());
         self.ended = true;
     }
 

@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::attachment::{LINGER, broken, decode};
+use super::attachment::{LINGER, broken, decode, ended};
 use super::link::{Link, Outbound};
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Message};
@@ -128,7 +128,7 @@ impl Wire {
             }
             None => {
                 self.gone = true;
-                Poll::Ready(Err(Close::new(CloseReason::TransportClose)))
+                Poll::Ready(Err(ended(self.connection.close_received())))
             }
         }
     }
@@ -151,7 +151,7 @@ impl Wire {
                     (_, message) => decode(message, revision),
                 }))
             }
-            Ok(None) if self.connection.is_closed() => Err(Close::new(CloseReason::TransportClose)),
+            Ok(None) if self.connection.is_closed() => Err(ended(self.connection.close_received())),
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.

@@ -33,6 +33,7 @@ impl Session {
         if self.buffer.is_empty() {
             self.tell(Events::DRAIN, || Event::Drain);
         }
+        self.tally.went_out(&packet);
         let frame = packet.into_frame(self.revision, self.base64);
         Some(OutgoingFrame {
             frame,
@@ -88,6 +89,7 @@ impl Session {
             released += outgoing.released();
             flushed = outgoing.number;
             compress |= outgoing.compress;
+            self.tally.went_out(&outgoing.packet);
         }
         self.taken -= released;
         self.last_reply = Some(poll);
@@ -140,6 +142,7 @@ impl Session {
             });
         }
         if let Some(probe) = polling.probe {
+            self.tally.upgrade_failed();
             self.outputs.push_back(Output::DropProbe(probe.id));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::proto::close::{Close, CloseReason};
+use crate::proto::close::{Close, CloseReason, Detail};
 use crate::proto::event::{Output, PollId, PushBody, PushId};
 use crate::proto::payload;
 use crate::proto::state::{Link, Probing, Push, State};
@@ -146,6 +146,7 @@ impl Session {
     pub fn handle_push_failed(&mut self, push: PushId, refusal: Refusal) {
         let Some(slot) = self.push_slot(push) else { return };
         let begun = slot.begun;
+        let too_large = refusal == Refusal::PayloadTooLarge;
         let description = match refusal {
             Refusal::PayloadTooLarge => "payload too large",
             Refusal::RequestTimeout => "data request timeout",
@@ -154,7 +155,11 @@ impl Session {
         self.push_done(push, Err(refusal));
         // A POST of before the swap of which nothing has arrived can go without a trace.
         if self.state.websocket().is_none() || begun {
-            self.end(Close::because(CloseReason::TransportError, description));
+            let mut close = Close::because(CloseReason::TransportError, description);
+            if too_large {
+                close = close.with(Detail::too_large(None, self.config.max_http_buffer_size));
+            }
+            self.end(close);
         }
     }
 

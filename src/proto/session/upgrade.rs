@@ -40,6 +40,7 @@ impl Session {
             }
             _ => return Err(BadRequest::UpgradeConflict.into()),
         }
+        self.tally.upgrade_tried();
         self.tell(Events::UPGRADING, || Event::Upgrading(Transport::WebSocket));
         if self.buffer.is_empty() {
             self.noop(now);
@@ -67,6 +68,7 @@ impl Session {
                 ..push
             });
         }
+        self.tally.upgrade_done();
         self.tell(Events::UPGRADE, || Event::Upgrade(Transport::WebSocket));
         Ok(())
     }
@@ -77,6 +79,7 @@ impl Session {
             && polling.probe.as_ref().is_some_and(|probing| probing.id == probe)
         {
             polling.probe = None;
+            self.tally.upgrade_failed();
         }
     }
 
@@ -88,6 +91,7 @@ impl Session {
         if probe.deadline <= now {
             let id = probe.id;
             polling.probe = None;
+            self.tally.upgrade_failed();
             self.outputs.push_back(Output::DropProbe(id));
         } else if probe.noop_at.is_some_and(|at| at <= now) {
             self.noop(now);

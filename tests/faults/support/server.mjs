@@ -1,35 +1,47 @@
-// The server under test: starts the echo example with flags, knows its port, stops it by its pid.
+// The servers under test: starts the echo example or the feeder with flags, knows its port, stops it by its pid.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { within } from "./deadline.mjs";
 
-const BUILT = fileURLToPath(new URL("../../../target/debug/examples/echo", import.meta.url));
+const built = (name) => fileURLToPath(new URL(`../../../target/debug/examples/${name}`, import.meta.url));
 
 /** Flags of every server: ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run. */
 const ENGINE = process.env.ENGINEIO_WS_ENGINE ? ["--ws-engine", process.env.ENGINEIO_WS_ENGINE] : [];
 
 /** The program: ENGINEIO_ECHO, or what `cargo build --example echo` leaves. A `.mjs` file is run by node. */
 function command() {
-  const program = process.env.ENGINEIO_ECHO || BUILT;
+  const program = process.env.ENGINEIO_ECHO || built("echo");
   return /\.m?js$/.test(program) ? [process.execPath, [program]] : [program, []];
 }
 
 /** Starts the echo server; `flags` are its command line. Fails when it does not listen within 10 s. */
 export async function startServer(flags = []) {
   const [program, first] = command();
-  const child = spawn(program, [...first, "--port", "0", ...ENGINE, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+  return start(program, [...first, "--port", "0", ...ENGINE, ...flags.map(String)]);
+}
+
+/** Starts the feeder, ENGINEIO_FEEDER, or what `cargo build --example feeder` leaves. */
+export async function startFeeder(flags = []) {
+  return start(process.env.ENGINEIO_FEEDER || built("feeder"), flags.map(String));
+}
+
+async function start(program, args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (chunk) => (log = (log + chunk).slice(-20000)));
   const exited = new Promise((resolve) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));
     child.once("error", (error) => resolve({ error }));
   });
+  let said;
+  const line = new Promise((resolve) => (said = resolve));
   const port = await within(
     new Promise((resolve, reject) => {
       createInterface({ input: child.stdout }).on("line", (line) => {
         const match = /listening on http:\/\/[^\s]*:(\d+)/.exec(line);
         if (match) resolve(Number(match[1]));
+        else said(line);
       });
       exited.then((end) => reject(new Error(`${program} ended before it listened: ${end.error ?? end.code}\n${log}`)));
     }),
@@ -44,6 +56,8 @@ export async function startServer(flags = []) {
     exited,
     pid: child.pid,
     log: () => log,
+    /** The first line that it writes behind its address. */
+    line: () => within(line, 5000, "a line of the server"),
     signal: (name) => process.kill(child.pid, name),
     /** Whether the process still runs: a panic that aborts it would show here. */
     alive: () => child.exitCode === null && child.signalCode === null,
