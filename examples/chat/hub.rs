@@ -105,15 +105,13 @@ impl Hub {
             // Not the session's id, which is a secret.
             let id = self.joined.to_string();
             let contents = entered.contents();
-            tell(
-                socket,
-                &Reply::Welcome {
-                    id,
-                    room,
-                    name,
-                    contents,
-                },
-            );
+            let welcome = Reply::Welcome {
+                id,
+                room,
+                name,
+                contents,
+            };
+            tell(socket, &welcome);
         }
         self.tell_rooms(context);
         Ok(())
@@ -151,10 +149,8 @@ impl Hub {
             return;
         }
         let contents = room.contents();
-        if socket
-            .try_send(Reply::CaughtUp { missed, contents }.data())
-            .is_err()
-        {
+        let caught_up = Reply::CaughtUp { missed, contents }.data();
+        if socket.try_send(caught_up).is_err() {
             room.set_missed(socket, missed); // until the next time
             return;
         }

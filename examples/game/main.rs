@@ -66,6 +66,7 @@ async fn main() -> std::io::Result<()> {
             .service(Files::new("/shared", &shared))
             .service(Files::new("/", &page).index_file("index.html"))
     })
+    .on_connect(engineio::on_connect)
     .h1_allow_half_closed(false)
     .keep_alive(KeepAlive::Os)
     .client_disconnect_timeout(Duration::ZERO)

@@ -58,13 +58,14 @@ export class View {
   // --- which view
 
   askName(wish, error = "") {
+    const asking = document.body.dataset.view === "join" && $("name").value;
     document.body.dataset.view = "join";
     $("where").textContent = "chat";
-    $("name").value = wish;
+    if (!asking) $("name").value = wish; // else somebody may be typing already
     $("join-error").textContent = error;
     $("name").setAttribute("aria-invalid", String(Boolean(error)));
     $("name").focus();
-    $("name").select();
+    if (!asking) $("name").select();
   }
 
   /** Shows the room; with its name, one's own and people it is open, without it is being joined. */

@@ -19,12 +19,13 @@ export class View {
   }
 
   askName(wish, error = "") {
+    const asking = document.body.dataset.view === "join" && $("name").value;
     document.body.dataset.view = "join";
-    $("name").value = wish;
+    if (!asking) $("name").value = wish; // else somebody may be typing already
     $("join-error").textContent = error;
     $("name").setAttribute("aria-invalid", String(Boolean(error)));
     $("name").focus();
-    $("name").select();
+    if (!asking) $("name").select();
   }
 
   play() {
