@@ -6,8 +6,6 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytestring::ByteString;
-
 use crate::KeepHeaders;
 use crate::proto::{Revision, Transport};
 
@@ -17,8 +15,7 @@ use crate::proto::{Revision, Transport};
 /// [`Config::keep_headers`](crate::Config::keep_headers) stay.
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    pub(crate) path: ByteString,
-    pub(crate) query: ByteString,
+    pub(crate) target: Target,
     pub(crate) headers: Headers,
     pub(crate) peer_addr: Option<SocketAddr>,
     pub(crate) remote_address: Option<IpAddr>,
@@ -35,17 +32,17 @@ impl Handshake {
 
     /// The path of the URL.
     pub fn path(&self) -> &str {
-        &self.path
+        self.target.parts().0
     }
 
     /// The query of the URL as it was sent, without the `?`.
     pub fn query_string(&self) -> &str {
-        &self.query
+        self.target.parts().1
     }
 
     /// The first value of a parameter of the query, decoded.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        form_urlencoded::parse(self.query.as_bytes())
+        form_urlencoded::parse(self.query_string().as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value)
     }
@@ -99,12 +96,26 @@ impl Handshake {
             }
         };
         Handshake {
-            path: self.path.clone(),
-            query: self.query.clone(),
+            target: self.target.clone(),
             headers,
             extensions: self.extensions.clone(),
             ..*self
         }
+    }
+}
+
+/// The path and the query of a request in one piece of memory: a session keeps them for life.
+#[derive(Debug, Clone)]
+pub(crate) struct Target(Arc<str>);
+
+impl Target {
+    pub(crate) fn new(path: &str, query: &str) -> Self {
+        Target([path, query].join("?").into())
+    }
+
+    /// A path has no `?`.
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once('?').unwrap_or((&self.0, ""))
     }
 }
 

@@ -233,7 +233,12 @@ impl SocketActor {
     }
 
     /// Like [`accept`](Self::accept); tells the message's number.
-    fn try_accept(&mut self, Send { data, compress }: Send) -> Result<u64, SendError> {
+    #[inline]
+    fn try_accept(&mut self, send: Send) -> Result<u64, SendError> {
+        let Send { data, compress } = match self.pass(send) {
+            Ok(number) => return Ok(number),
+            Err(send) => send,
+        };
         let cost = cost(&data);
         self.session
             .send(data, compress)

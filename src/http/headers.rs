@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method as HttpMethod, Version};
-use bytestring::ByteString;
 
 use crate::Cookie;
-use crate::actor::{Extensions, Handshake, Headers};
+use crate::actor::{Extensions, Handshake, Headers, Target};
 use crate::proto::{Head, Method, Revision, Sid, Transport};
 use crate::ws;
 
@@ -94,8 +93,7 @@ pub(super) fn handshake(
     extensions: Extensions,
 ) -> Handshake {
     Handshake {
-        path: ByteString::from(req.path()),
-        query: ByteString::from(req.query_string()),
+        target: Target::new(req.path(), req.query_string()),
         headers: packed(req.headers()),
         peer_addr: req.peer_addr(),
         remote_address,

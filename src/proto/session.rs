@@ -138,10 +138,10 @@ impl Session {
             });
         }
         let link = match transport {
-            Transport::Polling => Link::Polling(Polling {
+            Transport::Polling => Link::Polling(Box::new(Polling {
                 handshake,
                 ..Polling::default()
-            }),
+            })),
             Transport::WebSocket => Link::WebSocket(WebSocket::default()),
         };
         self.state.open(link, now + CLOSE_TIMEOUT);
@@ -276,7 +276,11 @@ impl Session {
             self.flush_poll();
             self.finish_closing();
         }
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > 0 {
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     fn expire_closing(&mut self, now: Instant) {
@@ -295,7 +299,7 @@ impl Session {
             State::Closed { .. } => return,
             State::Opening { .. } => {}
             State::Open(link) | State::Closing { link, .. } => match link {
-                Link::Polling(polling) => self.end_polling(polling, close),
+                Link::Polling(polling) => self.end_polling(*polling, close),
                 Link::WebSocket(websocket) => self.end_websocket(websocket, close),
             },
         }

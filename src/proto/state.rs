@@ -65,7 +65,8 @@ pub(super) enum State {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum Link {
-    Polling(Polling),
+    /// Apart, since a WebSocket needs none of it.
+    Polling(Box<Polling>),
     WebSocket(WebSocket),
 }
 
@@ -189,7 +190,7 @@ impl State {
     }
 
     /// The probe with this id wins: polling gives way to WebSocket. Returns what polling leaves behind.
-    pub(super) fn upgrade(&mut self, id: ProbeId) -> Option<Polling> {
+    pub(super) fn upgrade(&mut self, id: ProbeId) -> Option<Box<Polling>> {
         let link = self.link_mut()?;
         let Link::Polling(polling) = link else { return None };
         if polling.probe.as_ref()?.id != id {

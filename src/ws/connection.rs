@@ -11,6 +11,7 @@ use super::assembly::Assembly;
 use super::deflate::{self, Agreement, Effort, Windows};
 use super::encoding::Compressing;
 use super::frame::{self, OpCode};
+use super::mask::unmask;
 use super::{CloseCode, CloseFrame, Encoding, Limits, Message, ProtocolError};
 
 mod reading;
@@ -212,6 +213,18 @@ impl Connection {
     /// The next message's bytes, and whether they are to be text.
     #[inline]
     fn poll_payload(&mut self) -> Result<Option<(bool, Bytes)>, ProtocolError> {
+        if let Some((text, len, mask)) = self.short_message() {
+            let end = frame::SHORT_HEADER + len;
+            let mut frame = if end == self.input.len() {
+                std::mem::take(&mut self.input)
+            } else {
+                self.input.split_to(end)
+            };
+            unmask(&mut frame[frame::SHORT_HEADER..], mask);
+            let mut payload = frame.freeze();
+            payload.advance(frame::SHORT_HEADER);
+            return Ok(Some((text, payload)));
+        }
         let (text, compressed, mut payload) = match self.read() {
             Ok(Ready::Nothing) => return Ok(None),
             Ok(Ready::Frame {

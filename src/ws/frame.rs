@@ -66,6 +66,15 @@ impl OpCode {
     }
 }
 
+/// The first byte of a text message in one frame.
+pub(super) const TEXT: u8 = FIN | OpCode::Text as u8;
+
+/// The first byte of a binary message in one frame.
+pub(super) const BINARY: u8 = FIN | OpCode::Binary as u8;
+
+/// The length of a client's header with a length in seven bits.
+pub(super) const SHORT_HEADER: usize = 6;
+
 /// The header of a client's frame, checked (RFC 6455 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{SocketActor, TURN};
+use crate::actor::messages::Send;
 use crate::actor::transport::{Handed, Wire};
 use crate::proto::{Close, CloseReason, DecodeError, Packet};
 
@@ -130,14 +131,20 @@ impl SocketActor {
     /// session.
     fn put_out(&mut self, task: &mut Context<'_>) -> bool {
         let Some(wire) = &mut self.wire else { return false };
-        let session = &mut self.session;
         let (mut last, mut released) = (None, 0);
-        let all = wire.poll_write(task, || {
-            let outgoing = session.poll_frame()?;
-            released += outgoing.released;
-            last = Some(outgoing.number);
-            Some((outgoing.frame, outgoing.compress))
-        });
+        let all = loop {
+            while wire.has_room()
+                && let Some(outgoing) = self.session.poll_frame()
+            {
+                released += outgoing.released;
+                last = Some(outgoing.number);
+                wire.push(&outgoing.frame, outgoing.compress);
+            }
+            let all = wire.poll_flush(task);
+            if !all || self.session.buffered_bytes() == 0 {
+                break all;
+            }
+        };
         if released > 0 {
             self.socket.release(released);
         }
@@ -148,5 +155,20 @@ impl SocketActor {
             self.tickets.all_sent_are_flushed();
         }
         last.is_some()
+    }
+
+    /// Encodes a message at once, if nothing waits in front of it and nobody watches the write buffer.
+    #[inline]
+    pub(super) fn pass(&mut self, send: Send) -> Result<u64, Send> {
+        match &mut self.wire {
+            Some(wire) if wire.has_room() && self.session.passes() => {
+                let outgoing = self.session.pass(send.data, send.compress);
+                wire.push(&outgoing.frame, outgoing.compress);
+                self.socket.release(outgoing.released);
+                self.tickets.sent(outgoing.number);
+                Ok(outgoing.number)
+            }
+            _ => Err(send),
+        }
     }
 }

@@ -34,7 +34,7 @@ thread_local! {
     /// What the connections of this thread read into: messages are slices of it, and it is used again once they
     /// are dropped.
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(READ_SIZE));
-    /// What they encode into.
+    /// What they encode into, lent to one at a time while it has something to write.
     static OUTPUT: RefCell<BytesMut> = RefCell::default();
     /// How many more reads are copied. Somebody keeps messages, and a small one must not keep a whole read.
     static COPY: Cell<u32> = const { Cell::new(0) };
@@ -84,6 +84,8 @@ pub(in crate::actor) struct Wire {
     connection: Connection,
     /// What is encoded and the connection has not taken.
     unsent: BytesMut,
+    /// It takes nothing more now.
+    blocked: bool,
     /// Nothing leaves before.
     quiet_until: Option<Instant>,
     /// Until when a peer that broke the protocol is listened to.
@@ -100,6 +102,7 @@ impl Wire {
             io: TcpStream::from_std(handed.io)?,
             connection: handed.connection,
             unsent: handed.unsent,
+            blocked: false,
             quiet_until,
             linger: None,
             gone: false,
@@ -161,43 +164,20 @@ impl Wire {
         }
     }
 
-    /// Writes what was left, then what `next` has and the frames of the connection's own, as far as the peer takes
-    /// them. Returns whether nothing waits to be written.
-    pub(in crate::actor) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<(Frame, bool)>,
-    ) -> bool {
-        if self.gone || self.quiet_until.is_some() || !self.poll_unsent(cx) {
-            return false;
-        }
-        let mut out = OUTPUT.take();
-        let all = loop {
-            while out.len() < WRITE_SIZE
-                && let Some((frame, compress)) = next()
-            {
-                self.encode(&frame, compress, &mut out);
-            }
-            self.connection.transmit(&mut out);
-            if out.is_empty() {
-                break true;
-            }
-            let written = self.poll_write_bytes(cx, &out);
-            if written < out.len() {
-                self.unsent = BytesMut::from(&out[written..]);
-                break false;
-            }
-            out.clear();
-        };
-        out.clear();
-        if out.capacity() <= 2 * WRITE_SIZE {
-            OUTPUT.set(out);
-        }
-        all && !self.gone
+    /// Whether frames may be [pushed](Self::push) now. If not, the next [`poll_flush`](Self::poll_flush) tells when.
+    #[inline]
+    pub(in crate::actor) fn has_room(&self) -> bool {
+        self.unsent.len() < WRITE_SIZE && !self.blocked && self.quiet_until.is_none() && !self.gone
     }
 
-    fn encode(&mut self, frame: &Frame, compress: bool, out: &mut BytesMut) {
+    /// Encodes a frame, to be written by the next [`poll_flush`](Self::poll_flush).
+    #[inline]
+    pub(in crate::actor) fn push(&mut self, frame: &Frame, compress: bool) {
+        if self.unsent.capacity() == 0 {
+            self.unsent = OUTPUT.take();
+        }
         let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+        let out = &mut self.unsent;
         if compress {
             self.connection
                 .send_compressed(is_text, frame.prefix, payload, out);
@@ -206,18 +186,27 @@ impl Wire {
         }
     }
 
-    /// Writes what was left. Returns whether that was all of it.
-    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Writes what was pushed, and the frames of the connection's own, as far as the peer takes them. Returns whether
+    /// nothing waits to be written.
+    pub(in crate::actor) fn poll_flush(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.gone || self.quiet_until.is_some() {
+            return false;
+        }
+        self.connection.transmit(&mut self.unsent);
         if self.unsent.is_empty() {
             return true;
         }
         let mut unsent = std::mem::take(&mut self.unsent);
-        unsent.advance(self.poll_write_bytes(cx, &unsent));
-        let done = unsent.is_empty();
-        if !done {
+        let written = self.poll_write_bytes(cx, &unsent);
+        self.blocked = written < unsent.len();
+        if self.blocked {
+            unsent.advance(written);
             self.unsent = unsent;
+        } else if unsent.capacity() <= 2 * WRITE_SIZE {
+            unsent.clear();
+            OUTPUT.set(unsent);
         }
-        done
+        !self.blocked
     }
 
     /// How many of the bytes the connection takes now; it wakes `cx` when it takes more.

@@ -25,6 +25,25 @@ pub(super) enum Ready {
 }
 
 impl Connection {
+    /// The bounds of a short message in one frame that is not compressed and lies whole at the beginning of the input:
+    /// what comes most often, with the checks that it needs.
+    #[inline]
+    pub(super) fn short_message(&self) -> Option<(bool, usize, [u8; 4])> {
+        let [first, second, k0, k1, k2, k3, rest @ ..] = &*self.input else {
+            return None;
+        };
+        let text = match *first {
+            frame::TEXT => true,
+            frame::BINARY => false,
+            _ => return None,
+        };
+        // Masked, and with its length in seven bits.
+        let len = usize::from(second.wrapping_sub(0x80));
+        let is_plain = len < 126 && len <= rest.len() && len <= self.limits.max_message;
+        let is_alone = self.assembly.is_none() && self.discard == 0 && self.is_open();
+        (is_plain && is_alone).then_some((text, len, [*k0, *k1, *k2, *k3]))
+    }
+
     /// Frames until a message is whole or the input ends.
     pub(super) fn read(&mut self) -> Result<Ready, ProtocolError> {
         loop {
