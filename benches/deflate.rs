@@ -4,8 +4,8 @@
 //!
 //! Through `ws::Connection`, so with framing and masks; a time is the best of several rounds of one thread.
 
-// The module is shared with the fuzz targets, where it is public.
-#![allow(unreachable_pub)]
+// The module is shared with the fuzz targets, where it is public, and all of it is used.
+#![allow(unreachable_pub, dead_code)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
