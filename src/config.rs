@@ -49,6 +49,11 @@ pub struct Config {
     /// [`PerMessageDeflate::context_takeover`] says otherwise, neither side keeps a window from one message to the
     /// next, so an idle connection costs no more with it than without. Messages that get no shorter are sent as
     /// they are. Default on, from 1024 bytes.
+    #[cfg_attr(feature = "server", doc = "")]
+    #[cfg_attr(
+        feature = "server",
+        doc = "What it costs, and when to turn it off: [`guide::compression`](crate::guide::compression)."
+    )]
     pub per_message_deflate: Option<PerMessageDeflate>,
     /// Compression of polling responses by gzip or deflate, whichever the client's `Accept-Encoding` prefers, unless
     /// all messages in one were sent with `Send::compress(false)` or a header hook has set a `Content-Encoding`.
@@ -104,13 +109,15 @@ pub struct Config {
 pub struct PerMessageDeflate {
     /// Messages of fewer bytes are sent as they are. Default 1024.
     pub threshold: usize,
-    /// How hard to try, from 1 (fast) to 9 (small); 0 counts as 1, what is above 9 as 9. Default 6.
+    /// How hard to try, from 1 (fast) to 9 (small); 0, which would not compress, counts as 1, what is above 9 as 9.
+    /// Default 6.
     pub level: u8,
     /// How many bytes each connection may spend on remembering earlier messages (context takeover, RFC 7692 section
-    /// 7.1.1), which halves what similar messages of a kilobyte come to; 0 for none. It is shared out to the two
-    /// directions, each in a window of a power of two from 512 to 32,768 bytes. What does not fit is not remembered,
-    /// nor is what a client does not want to; the memory is taken when compressed messages have come or gone.
-    /// A broadcast is then compressed for each connection anew. 8192 gives most of what can be had. Default 0.
+    /// 7.1.1), by which messages of a kilobyte that are alike get a third shorter; 0 for none. It is shared out to
+    /// the two directions, each in a window of a power of two from 512 to 32,768 bytes; a direction that has no room
+    /// for one, or whose client does not want it, does without. The memory is taken once there is something to
+    /// remember. A broadcast is then compressed for each connection anew. 8192 gives most of what can be had.
+    /// Default 0.
     pub context_takeover: usize,
 }
 

@@ -119,6 +119,9 @@ pub mod proto;
 pub mod ws;
 
 #[cfg(feature = "server")]
+pub mod guide;
+
+#[cfg(feature = "server")]
 mod actor;
 #[cfg(feature = "server")]
 mod http;
