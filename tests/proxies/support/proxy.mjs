@@ -15,6 +15,7 @@ const LISTENER = 3;
 const running = new Set();
 // nginx passes SIGTERM on to its workers; killed it would leave them behind.
 process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));
+process.once("SIGTERM", () => process.exit(1));
 
 /** The text of a file of examples/deploy. */
 export function deployed(file) {
