@@ -10,13 +10,13 @@ checkTools();
 const LENGTH = 100_000; // characters, and bytes, of a message
 const DEADLINE = 20_000; // ms, for an echo
 
-describe("compression", { timeout: 120_000 }, () => {
+for (const flags of [[], ["--no-handover"]]) describe(["compression", ...flags].join(" "), { timeout: 120_000 }, () => {
   let browser, proxy, server;
 
   before(async () => { browser = await launch(); });
   after(() => browser?.close());
   beforeEach(async () => {
-    server = await startServer("echo");
+    server = await startServer("echo", 0, flags);
     proxy = await countingProxy(server.port);
   });
   afterEach(async () => {

@@ -47,8 +47,8 @@ function frame(first, payload) {
   return Buffer.concat([head, Buffer.alloc(4), payload]);
 }
 
-describe("permessage-deflate", () => {
-  const server = echoServer({ before, after });
+for (const flags of [[], ["--no-handover"]]) describe(["permessage-deflate", ...flags].join(" "), () => {
+  const server = echoServer({ before, after }, ...flags);
 
   for (const kind of CLIENTS) {
     for (const mode of MODES.filter(({ arrived }) => arrived === "websocket")) {

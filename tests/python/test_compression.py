@@ -33,9 +33,13 @@ OFFERS = {  # what a client offers: what it is answered
 
 
 class CompressionTest(unittest.TestCase):
+    """With WebSockets that own their TCP connections."""
+
+    flags = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.server = Echo()
+        cls.server = Echo(*cls.flags)
         cls.addClassCleanup(cls.server.stop)
 
     def setUp(self):
@@ -91,6 +95,12 @@ class CompressionTest(unittest.TestCase):
                 await client.send(message)
                 self.assertEqual(await inbox.get(), message)
         await client.disconnect()
+
+
+class NoHandoverTest(CompressionTest):
+    """With WebSockets whose bytes pass through the HTTP server."""
+
+    flags = ("--no-handover",)
 
 
 if __name__ == "__main__":

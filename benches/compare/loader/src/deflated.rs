@@ -92,10 +92,13 @@ struct Deflated {
 impl Deflated {
     fn new(common: &Common, net: &Net, load: &Load, limit: u32) -> Self {
         let mut request = ws::request(&net.host(), &format!("{}?EIO=4&transport=websocket", common.path));
-        if !load.plain {
-            request.truncate(request.len() - 2);
-            request.extend_from_slice(OFFER.as_bytes());
-        }
+        request.truncate(request.len() - 2);
+        let offer = match load.plain {
+            // As long, for servers that keep the request's headers.
+            true => OFFER.replace("deflate", "unknown"),
+            false => OFFER.to_owned(),
+        };
+        request.extend_from_slice(offer.as_bytes());
         let messages = Messages::new(load.size);
         let frame = |variant| {
             let packet = &messages.get(variant).packet;

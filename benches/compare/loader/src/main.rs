@@ -5,8 +5,8 @@
 //! and the first one is described on standard error.
 
 mod deflated;
-mod gzipped;
 mod fanout;
+mod gzipped;
 mod handshake;
 mod http;
 mod idle;
