@@ -6,8 +6,9 @@ import { within } from "./deadline.mjs";
 
 const BUILT = fileURLToPath(new URL("../../../target/debug/examples/echo", import.meta.url));
 
-/** Flags of every server: ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run. */
+/** Flags of every server of a whole run: ENGINEIO_WS_ENGINE names the WebSocket engine, ENGINEIO_FLAGS has any others. */
 const ENGINE = process.env.ENGINEIO_WS_ENGINE ? ["--ws-engine", process.env.ENGINEIO_WS_ENGINE] : [];
+const FLAGS = [...ENGINE, ...(process.env.ENGINEIO_FLAGS ?? "").split(" ").filter(Boolean)];
 
 /** The program: ENGINEIO_ECHO, or what `cargo build --example echo` leaves. A `.mjs` file is run by node. */
 function command() {
@@ -18,7 +19,7 @@ function command() {
 /** Starts the echo server; `flags` are its command line. Fails when it does not listen within 10 s. */
 export async function startServer(flags = []) {
   const [program, first] = command();
-  const child = spawn(program, [...first, "--port", "0", ...ENGINE, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...first, "--port", "0", ...FLAGS, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (chunk) => (log = (log + chunk).slice(-20000)));
   const exited = new Promise((resolve) => {
