@@ -261,9 +261,7 @@ impl Settings {
         config.limits.max_handshakes_per_second = self.max_handshakes_per_second;
         config.limits.max_unpolled = self.max_unpolled;
         let networks = self.trusted_proxies.iter();
-        config.trusted_proxies = networks
-            .map(|text| text.parse().expect("a network"))
-            .collect();
+        config.trusted_proxies = networks.map(|text| text.parse().expect("a network")).collect();
         config.initial_packet = self.initial_packet.clone().map(Data::from);
         config
     }
