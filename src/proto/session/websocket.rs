@@ -42,6 +42,7 @@ impl Session {
     pub fn take_message(&mut self, now: Instant, packet: Packet) -> Data {
         debug_assert!(self.takes(&packet) && self.outputs.is_empty());
         self.heartbeat.seen(now);
+        self.tally.came_in(&packet);
         packet.data
     }
 
