@@ -93,12 +93,13 @@ pub(super) fn handshake(
     remote_address: Option<IpAddr>,
     extensions: Extensions,
 ) -> Handshake {
+    let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
     Handshake {
         path: ByteString::from(req.path()),
         query: ByteString::from(req.query_string()),
         headers: packed(req.headers()),
         peer_addr: req.peer_addr(),
-        remote_address,
+        forwarded_for: remote_address.filter(|_| remote_address != peer).map(Box::new),
         revision,
         transport,
         extensions,
