@@ -74,6 +74,9 @@ struct Options {
     /// Which implementation of WebSocket: `built-in`, or `actix-web-actors` (feature `ws_engine`).
     #[arg(long, default_value = "built-in", value_parser = ws_engine)]
     ws_engine: WsEngine,
+    /// Milliseconds over which SIGTERM spreads the ends of the sessions.
+    #[arg(long, default_value_t = 0)]
+    drain: u64,
     /// Serve `/ready`, and with the feature `metrics` also `/metrics` for Prometheus.
     #[arg(long)]
     monitor: bool,
@@ -103,6 +106,7 @@ impl Options {
         config.upgrade_timeout = Duration::from_millis(self.upgrade_timeout);
         config.max_http_buffer_size = self.max_payload;
         config.transports = self.transports.iter().copied().collect::<Transports>();
+        config.drain_window = Duration::from_millis(self.drain);
         config.allow_eio3 = !self.no_eio3;
         config.allow_upgrades = !self.no_upgrades;
         config.per_message_deflate = (!self.no_compression).then(|| {

@@ -68,8 +68,28 @@ let server = engineio::Server::builder().hub(Lobby::default().start().recipient(
 
 # The way down
 
-A session lives on the thread that took its handshake and ends with it. [`Server::close`] is the only orderly way
-down; [`run_until_signal`] and [`listen`] call it on SIGTERM and Ctrl-C before the HTTP server stops.
+A session lives on the thread that took its handshake and ends with it. [`Server::close`] and [`Server::drain`] are
+the only orderly ways down: both take no new sessions (503, and [`Server::is_ready`] says so to a load balancer) and
+let what is buffered leave first; `drain` spreads the ends over some time, lest all clients come back at once to the
+servers that are left. [`run_until_signal`] and [`listen`] drain on SIGTERM and Ctrl-C, over
+[`Config::drain_window`], before the HTTP server stops; a second signal makes it quick.
+
+# Who is let in
+
+In this order, for each handshake:
+
+1. [`Config::origins`]: from which pages browsers may come, on polling and WebSocket alike.
+2. [`Config::limits`]: sessions in all (503) and for each address (429), handshakes a second (429), sessions that
+   never polled (503), each with `Retry-After`. Behind a proxy name it in [`Config::trusted_proxies`], else all its
+   clients are one address, and have it set `X-Forwarded-For`.
+3. [`Scope::allow_request`]: the application. Who the client is, found out by a token or the cookie of a session, is
+   handed to its handler by [`Accept::with`] and found in [`Handshake::extensions`].
+
+# Watching it
+
+[`Server::stats`] and [`Socket::stats`] count sessions, messages, bytes, upgrades, ends, refusals, what waits and how
+far clients are; with the feature `metrics` they are a page for Prometheus. [`Close`] says of an end which
+side it was, and what is known in numbers.
 
 # Setting up `HttpServer`
 

@@ -32,6 +32,9 @@ struct Options {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Milliseconds over which SIGTERM spreads the ends of the sessions.
+    #[arg(long, default_value_t = 0)]
+    drain: u64,
 }
 
 #[actix_web::main]
@@ -49,6 +52,7 @@ async fn main() -> std::io::Result<()> {
 
     let mut config = Config::default();
     config.max_buffered_bytes = MAX_BUFFERED;
+    config.drain_window = Duration::from_millis(options.drain);
     let server = Server::builder()
         .config(config)
         .hub_with(

@@ -18,7 +18,8 @@ pub struct Handshake {
     pub(crate) target: Target,
     pub(crate) headers: Headers,
     pub(crate) peer_addr: Option<SocketAddr>,
-    pub(crate) remote_address: Option<IpAddr>,
+    /// Whom a proxy names. Boxed, since most servers have no proxy and all have many of these.
+    pub(crate) forwarded_for: Option<Box<IpAddr>>,
     pub(crate) revision: Revision,
     pub(crate) transport: Transport,
     pub(crate) extensions: Extensions,
@@ -67,7 +68,8 @@ impl Handshake {
     /// The address of the client: as the [trusted proxies](crate::Config::trusted_proxies) tell it, else the
     /// peer's. None for a Unix socket.
     pub fn remote_address(&self) -> Option<IpAddr> {
-        self.remote_address
+        let peer = || self.peer_addr.map(|peer| peer.ip().to_canonical());
+        self.forwarded_for.as_deref().copied().or_else(peer)
     }
 
     /// The protocol revision that the client speaks.
@@ -99,6 +101,7 @@ impl Handshake {
             target: self.target.clone(),
             headers,
             extensions: self.extensions.clone(),
+            forwarded_for: self.forwarded_for.clone(),
             ..*self
         }
     }

@@ -92,11 +92,12 @@ pub(super) fn handshake(
     remote_address: Option<IpAddr>,
     extensions: Extensions,
 ) -> Handshake {
+    let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
     Handshake {
         target: Target::new(req.path(), req.query_string()),
         headers: packed(req.headers()),
         peer_addr: req.peer_addr(),
-        remote_address,
+        forwarded_for: remote_address.filter(|_| remote_address != peer).map(Box::new),
         revision,
         transport,
         extensions,

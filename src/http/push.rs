@@ -57,7 +57,7 @@ pub(super) fn begin(
             jsonp,
             binary: binary && !jsonp,
         },
-        failed: (announced > limit as u64).then_some(Refusal::PayloadTooLarge),
+        failed: (announced > limit as u64).then_some(Refusal::PayloadTooLarge { size: announced }),
     }
 }
 
@@ -161,7 +161,8 @@ impl Body {
         loop {
             match ready!(Pin::new(&mut self.payload).poll_next(cx)) {
                 Some(Ok(chunk)) if self.len() + chunk.len() > self.limit => {
-                    return Poll::Ready(Err(Refusal::PayloadTooLarge));
+                    let size = (self.len() + chunk.len()) as u64;
+                    return Poll::Ready(Err(Refusal::PayloadTooLarge { size }));
                 }
                 Some(Ok(chunk)) => self.push(chunk),
                 // The client left; what it is told matters to nobody.

@@ -16,7 +16,7 @@ impl ResponseError for Refusal {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if *self == Refusal::PayloadTooLarge {
+        if matches!(self, Refusal::PayloadTooLarge { .. }) {
             return response.finish();
         }
         response.content_type("application/json").body(self.body())

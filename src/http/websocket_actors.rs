@@ -101,7 +101,9 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Engine {
 
     fn finished(&mut self, ctx: &mut Self::Context) {
         match self.intake.end() {
-            Some(End::TooBig) if self.state == State::Open => self.fail(ProtocolError::MessageTooBig, ctx),
+            Some(End::TooBig) if self.state == State::Open => {
+                self.fail(ProtocolError::MessageTooBig { size: None }, ctx)
+            }
             _ => self.stop(ctx),
         }
     }
@@ -235,7 +237,7 @@ fn translate(error: &ws::ProtocolError) -> ProtocolError {
         ws::ProtocolError::InvalidOpcode(opcode) => ProtocolError::ReservedOpCode(*opcode),
         ws::ProtocolError::InvalidLength(_) => ProtocolError::OversizeControl,
         ws::ProtocolError::BadOpCode => ProtocolError::InvalidClose,
-        ws::ProtocolError::Overflow => ProtocolError::MessageTooBig,
+        ws::ProtocolError::Overflow => ProtocolError::MessageTooBig { size: None },
         ws::ProtocolError::ContinuationNotStarted => ProtocolError::UnexpectedContinuation,
         ws::ProtocolError::ContinuationStarted => ProtocolError::UnexpectedMessage,
         ws::ProtocolError::ContinuationFragment(_) => ProtocolError::FragmentedControl,

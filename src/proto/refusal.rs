@@ -23,7 +23,10 @@ pub enum Refusal {
     /// Code 5: `EIO` is neither 4 nor 3, or is missing, or is 3 where that is switched off.
     UnsupportedProtocolVersion,
     /// The body is longer than `max_http_buffer_size`. No code of engine.io's: 3, status 413.
-    PayloadTooLarge,
+    PayloadTooLarge {
+        /// How many bytes it has, as far as that is known.
+        size: u64,
+    },
     /// The body did not arrive in time. No code of engine.io's: 3, status 408.
     RequestTimeout,
     /// The server takes no new sessions. No code of engine.io's: 3, status 503.
@@ -102,7 +105,7 @@ impl Refusal {
             Refusal::BadRequest(_) => 3,
             Refusal::Forbidden(_) => 4,
             Refusal::UnsupportedProtocolVersion => 5,
-            Refusal::PayloadTooLarge
+            Refusal::PayloadTooLarge { .. }
             | Refusal::RequestTimeout
             | Refusal::ServerClosing
             | Refusal::ServerFull
@@ -123,7 +126,7 @@ impl Refusal {
             Refusal::Forbidden(message) if !message.is_empty() => message,
             Refusal::Forbidden(_) => "Forbidden",
             Refusal::UnsupportedProtocolVersion => "Unsupported protocol version",
-            Refusal::PayloadTooLarge => "Payload too large",
+            Refusal::PayloadTooLarge { .. } => "Payload too large",
             Refusal::RequestTimeout => "Request timeout",
             Refusal::ServerClosing => "Server closing",
             Refusal::ServerFull | Refusal::TooManyUnpolled => "Server full",
@@ -142,7 +145,7 @@ impl Refusal {
             Refusal::BadRequest(reason) => reason.name(),
             Refusal::Forbidden(_) => "FORBIDDEN",
             Refusal::UnsupportedProtocolVersion => "UNSUPPORTED_PROTOCOL_VERSION",
-            Refusal::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Refusal::PayloadTooLarge { .. } => "PAYLOAD_TOO_LARGE",
             Refusal::RequestTimeout => "REQUEST_TIMEOUT",
             Refusal::ServerClosing => "SERVER_CLOSING",
             Refusal::ServerFull => "SERVER_FULL",
@@ -157,7 +160,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Refusal::Forbidden(_) => 403,
-            Refusal::PayloadTooLarge => 413,
+            Refusal::PayloadTooLarge { .. } => 413,
             Refusal::RequestTimeout => 408,
             Refusal::ServerClosing | Refusal::ServerFull | Refusal::TooManyUnpolled => 503,
             Refusal::TooManySessions | Refusal::TooManyHandshakes => 429,
@@ -228,7 +231,7 @@ mod tests {
                 r#"{"code":5,"message":"Unsupported protocol version"}"#,
             ),
             (
-                Refusal::PayloadTooLarge,
+                Refusal::PayloadTooLarge { size: 1 },
                 413,
                 r#"{"code":3,"message":"Payload too large"}"#,
             ),

@@ -117,6 +117,11 @@ impl Connection {
         self
     }
 
+    /// The limits of what the peer may send.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether data may still be sent: neither side has closed.
     #[inline]
     pub fn is_open(&self) -> bool {

@@ -35,7 +35,10 @@ pub enum ProtocolError {
     ///
     /// [`Limits::max_message`]: super::Limits::max_message
     #[error("message too big")]
-    MessageTooBig,
+    MessageTooBig {
+        /// How many bytes its frames' headers announce so far, if that is what was too much.
+        size: Option<u64>,
+    },
     /// A message in more frames than [`Limits::max_fragments`].
     ///
     /// [`Limits::max_fragments`]: super::Limits::max_fragments
@@ -62,7 +65,7 @@ impl ProtocolError {
     pub fn close_code(self) -> CloseCode {
         match self {
             ProtocolError::InvalidUtf8 | ProtocolError::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
-            ProtocolError::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            ProtocolError::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
             ProtocolError::TooManyFragments => CloseCode::POLICY_VIOLATION,
             _ => CloseCode::PROTOCOL_ERROR,
         }

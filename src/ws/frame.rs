@@ -151,7 +151,7 @@ impl Header {
             short => (u64::from(short), rest, 6),
         };
         if len > max_len && !opcode.is_control() {
-            return Err(ProtocolError::MessageTooBig);
+            return Err(ProtocolError::MessageTooBig { size: Some(len) });
         }
         let Some(mask) = rest.first_chunk::<4>() else {
             return Ok(None);

@@ -70,16 +70,27 @@ async fn when_a_silent_client_was_last_seen() {
 }
 
 #[actix_web::test]
-async fn the_limit_of_what_was_too_large() {
+async fn the_size_and_the_limit_of_what_was_too_large() {
     let ends = Ends::of(|config| config.max_http_buffer_size = 100);
     let mut client = Polling::open(ends.host.addr).await;
     assert_eq!(client.post(&"4".repeat(101)).await.status, 413);
     let close = ends.next().await;
     assert_eq!(close.reason, CloseReason::TransportError);
-    assert!(
-        matches!(close.detail, Some(Detail::TooLarge { limit: 100, .. })),
-        "{close:?}"
-    );
+    let too_large = |size| {
+        Some(Detail::TooLarge {
+            size: Some(size),
+            limit: 100,
+        })
+    };
+    assert_eq!(close.detail, too_large(101));
+
+    let mut ws = ends.websocket().await;
+    ws.text(&"4".repeat(102)).await;
+    let close = ends.next().await;
+    let expected = (CloseReason::TransportError, too_large(102));
+    assert_eq!((close.reason, close.detail), expected);
+    let text = "transport error: payload too large (102 bytes, limit 100)";
+    assert_eq!(close.to_string(), text);
 }
 
 #[actix_web::test]

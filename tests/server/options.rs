@@ -60,6 +60,12 @@ pub(crate) struct Settings {
     destroy_upgrade: Option<bool>,
     destroy_upgrade_timeout: Option<u64>,
     keep_headers: Option<Vec<String>>,
+    max_sessions: Option<usize>,
+    max_sessions_per_ip: Option<usize>,
+    max_handshakes_per_second: Option<u32>,
+    max_unpolled: Option<usize>,
+    /// Networks, as `10.0.0.0/8`.
+    trusted_proxies: Vec<String>,
     max_buffered_bytes: Option<usize>,
     /// `false`, `true`, or from how many bytes.
     per_message_deflate: Option<Threshold>,
@@ -252,6 +258,12 @@ impl Settings {
         set(&mut config.handover, self.handover);
         set(&mut config.ws_engine, self.ws_engine.as_deref().map(ws_engine));
         set(&mut config.origins, self.origins.as_ref().map(origins));
+        config.limits.max_sessions = self.max_sessions;
+        config.limits.max_sessions_per_ip = self.max_sessions_per_ip;
+        config.limits.max_handshakes_per_second = self.max_handshakes_per_second;
+        config.limits.max_unpolled = self.max_unpolled;
+        let networks = self.trusted_proxies.iter();
+        config.trusted_proxies = networks.map(|text| text.parse().expect("a network")).collect();
         config.initial_packet = self.initial_packet.clone().map(Data::from);
         config
     }

@@ -88,7 +88,7 @@ impl Socket {
     /// The address of the client at the handshake: as the [trusted proxies](crate::Config::trusted_proxies) tell
     /// it, else the peer's, so that of the proxy if there is one that is not trusted. None for a Unix socket.
     pub fn remote_address(&self) -> Option<std::net::IpAddr> {
-        self.0.request.remote_address
+        self.0.request.remote_address()
     }
 
     /// The revision of the protocol that this session speaks.

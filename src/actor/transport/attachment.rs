@@ -208,7 +208,7 @@ impl Attachment {
     /// The peer broke the protocol of WebSocket.
     pub(crate) fn broken(&self, error: ProtocolError) {
         log::debug!(target: "engineio::ws", "{:?}: {error}", self.socket().id());
-        self.tell_lost(broken(error));
+        self.tell_lost(broken(error, &limits(self.socket())));
     }
 
     /// The peer has closed the WebSocket by this frame, or the connection is gone.
@@ -251,15 +251,19 @@ pub(super) fn limits(socket: &Socket) -> Limits {
     }
 }
 
-/// What a broken frame means for the session.
-pub(super) fn broken(error: ProtocolError) -> Close {
+/// What a broken frame means for the session, by the limits that its WebSocket has.
+pub(super) fn broken(error: ProtocolError, limits: &Limits) -> Close {
     let description = match error {
-        ProtocolError::MessageTooBig => "payload too large",
+        ProtocolError::MessageTooBig { .. } => "payload too large",
         ProtocolError::InvalidUtf8 => "invalid UTF-8",
         ProtocolError::InvalidDeflate => "invalid compressed message",
         _ => "invalid WebSocket frame",
     };
-    Close::because(CloseReason::TransportError, description)
+    let close = Close::because(CloseReason::TransportError, description);
+    match error {
+        ProtocolError::MessageTooBig { size } => close.with(Detail::too_large(size, limits.max_message)),
+        _ => close,
+    }
 }
 
 /// What it means for the session that its WebSocket has ended, by a close frame or without.

@@ -161,7 +161,7 @@ impl Wire {
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
                 self.linger = Some(now + LINGER);
-                Err(broken(error))
+                Err(broken(error, self.connection.limits()))
             }
         }
     }

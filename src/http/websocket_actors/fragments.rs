@@ -38,7 +38,7 @@ impl Fragments {
         };
         match len <= self.limits.max_message {
             true => Ok(message),
-            false => Err(ProtocolError::MessageTooBig),
+            false => Err(too_big(len)),
         }
     }
 
@@ -62,7 +62,7 @@ impl Fragments {
             return Err(ProtocolError::TooManyFragments);
         }
         if piece.len() > self.room() {
-            return Err(ProtocolError::MessageTooBig);
+            return Err(too_big(self.data.len() + piece.len()));
         }
         self.data.extend_from_slice(&piece);
         if !last {
@@ -81,5 +81,12 @@ impl Fragments {
             Ok(text) => Ok(Message::Text(text)),
             Err(_) => Err(ProtocolError::InvalidUtf8),
         }
+    }
+}
+
+/// Of so many bytes so far.
+fn too_big(len: usize) -> ProtocolError {
+    ProtocolError::MessageTooBig {
+        size: Some(len as u64),
     }
 }

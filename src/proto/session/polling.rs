@@ -146,9 +146,12 @@ impl Session {
     pub fn handle_push_failed(&mut self, push: PushId, refusal: Refusal) {
         let Some(slot) = self.push_slot(push) else { return };
         let begun = slot.begun;
-        let too_large = refusal == Refusal::PayloadTooLarge;
+        let size = match refusal {
+            Refusal::PayloadTooLarge { size } => Some(size),
+            _ => None,
+        };
         let description = match refusal {
-            Refusal::PayloadTooLarge => "payload too large",
+            Refusal::PayloadTooLarge { .. } => "payload too large",
             Refusal::RequestTimeout => "data request timeout",
             _ => "data request connection closed prematurely",
         };
@@ -156,8 +159,8 @@ impl Session {
         // A POST of before the swap of which nothing has arrived can go without a trace.
         if self.state.websocket().is_none() || begun {
             let mut close = Close::because(CloseReason::TransportError, description);
-            if too_large {
-                close = close.with(Detail::too_large(None, self.config.max_http_buffer_size));
+            if size.is_some() {
+                close = close.with(Detail::too_large(size, self.config.max_http_buffer_size));
             }
             self.end(close);
         }

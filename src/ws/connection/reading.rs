@@ -63,7 +63,8 @@ impl Connection {
             if self.input.is_empty() {
                 return Ok(Ready::Nothing);
             }
-            let Some(header) = Header::decode(&self.input, self.room(), self.compression.is_some())? else {
+            let header = Header::decode(&self.input, self.room(), self.compression.is_some());
+            let Some(header) = header.map_err(|error| self.in_all(error))? else {
                 break;
             };
             if header.opcode.is_control() {
@@ -120,6 +121,18 @@ impl Connection {
             most = deflate::longest_compressed(most);
         }
         most.saturating_sub(kept) as u64
+    }
+
+    /// A frame that is too much, counted together with those of its message that have come before.
+    #[cold]
+    fn in_all(&self, error: ProtocolError) -> ProtocolError {
+        let kept = self.assembly.as_ref().map_or(0, |assembly| assembly.len());
+        match error {
+            ProtocolError::MessageTooBig { size: Some(size) } => ProtocolError::MessageTooBig {
+                size: Some(size.saturating_add(kept as u64)),
+            },
+            other => other,
+        }
     }
 
     /// Whether the message that is being received, or begins here, is compressed.

@@ -227,7 +227,7 @@ fn run(
         let taken = (stream.total_in() - before) as usize;
         input = input.get(taken..).unwrap_or_default();
         if out.len() > max {
-            return Err(ProtocolError::MessageTooBig);
+            return Err(ProtocolError::MessageTooBig { size: None });
         }
         match status {
             Status::StreamEnd if input.is_empty() => return Ok(true),

@@ -44,24 +44,23 @@ fn at_the_limit() {
             };
             assert_eq!(both_ways_compressed(&fragmented(most)).messages, [binary(most)]);
             let seen = both_ways_compressed(&fragmented(too_much));
-            assert_eq!(seen.error, Some(ProtocolError::MessageTooBig));
+            assert_eq!(seen.error, Some(ProtocolError::MessageTooBig { size: None }));
         }
         let seen = both_ways_compressed(&masked(BINARY_Z, &squeeze(most)));
         assert_eq!((seen.messages, seen.error), (vec![binary(most)], None));
         let seen = both_ways_compressed(&masked(BINARY_Z, &squeeze(too_much)));
-        assert_eq!(seen.error, Some(ProtocolError::MessageTooBig));
+        assert_eq!(seen.error, Some(ProtocolError::MessageTooBig { size: None }));
         assert_eq!(&seen.answer[2..], 1009_u16.to_be_bytes());
     }
     // A plain message gets none of the room that compressed ones have.
     let seen = both_ways_compressed(&masked(BINARY, &zeros)[..14]);
-    assert_eq!(seen.error, Some(ProtocolError::MessageTooBig));
+    let announced = |size| Some(ProtocolError::MessageTooBig { size: Some(size) });
+    assert_eq!(seen.error, announced(zeros.len() as u64));
     // And what cannot be a message within the limit is refused by its header.
     let mut header = vec![BINARY_Z, 0xff];
     header.extend((LIMITS.max_message as u64 * 2).to_be_bytes());
-    assert_eq!(
-        both_ways_compressed(&header).error,
-        Some(ProtocolError::MessageTooBig)
-    );
+    let seen = both_ways_compressed(&header);
+    assert_eq!(seen.error, announced(LIMITS.max_message as u64 * 2));
 }
 
 #[test]
@@ -80,7 +79,7 @@ fn bombs() {
     ] {
         let mut connection = Connection::with_deflate(limits, agreement("permessage-deflate"), 0);
         let seen = feed(&mut connection, [&bytes[..]]);
-        assert_eq!(seen.error, Some(ProtocolError::MessageTooBig));
+        assert_eq!(seen.error, Some(ProtocolError::MessageTooBig { size: None }));
         assert_eq!(&seen.answer[2..], 1009_u16.to_be_bytes());
         assert!(connection.is_closed() && connection.assembly.is_none());
     }

@@ -312,7 +312,7 @@ fn bombs_and_broken_ends_behind_a_good_message() {
     let mut connection = taking_over(15);
     let squeezed = good(&mut connection).squeeze(&bomb);
     let seen = feed(&mut connection, [&masked(BINARY_Z, &squeezed)[..]]);
-    assert_eq!(seen.error, Some(ProtocolError::MessageTooBig));
+    assert_eq!(seen.error, Some(ProtocolError::MessageTooBig { size: None }));
 
     let squeezed = good(&mut taking_over(15)).squeeze(&content.repeat(2));
     for len in 1..squeezed.len() - 1 {

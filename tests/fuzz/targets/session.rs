@@ -73,7 +73,7 @@ fn act(driver: &mut Driver<'_>, input: &mut Input<'_>) {
             driver.payload(Some(junk));
         }
         9 => driver.push_failed(input.pick(&[
-            Refusal::PayloadTooLarge,
+            Refusal::PayloadTooLarge { size: 1 << 40 },
             Refusal::RequestTimeout,
             Refusal::Internal,
         ])),

@@ -197,7 +197,7 @@ fn a_post_that_is_too_large_ends_the_session() {
     bench.push(1);
     bench
         .session
-        .handle_push_failed(PushId(1), Refusal::PayloadTooLarge);
+        .handle_push_failed(PushId(1), Refusal::PayloadTooLarge { size: 2_000_000 });
     let end = "transport error payload too large";
     assert_eq!(
         bench.told(),
