@@ -72,7 +72,7 @@ impl Asked {
         });
     }
 
-    /// Brings the headers back.
+    /// Brings the headers back: for our own hooks, and for whatever middleware looks at behind us.
     pub(super) fn unpack(&mut self) {
         let Some(headers) = self.packed.take() else { return };
         let mut map = MAPS.with_borrow_mut(Vec::pop).unwrap_or_default();
