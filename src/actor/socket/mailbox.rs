@@ -7,7 +7,7 @@ use super::SocketActor;
 use super::tickets::Tickets;
 use crate::actor::messages::{
     Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted, Probe,
-    ProbeLost, Push, PushBegun, Send, Upgrade,
+    ProbeLost, Push, PushBegun, Rest, Send, Upgrade,
 };
 use crate::proto::{Close, CloseReason, SendError, cost};
 
@@ -111,6 +111,14 @@ impl Handler<Poll> for SocketActor {
         if let Some((answer, refusal)) = parked {
             let _ = answer.send(Err(refusal));
         }
+    }
+}
+
+impl Handler<Rest> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rest, _: &mut Self::Context) {
+        self.session.rest();
     }
 }
 
