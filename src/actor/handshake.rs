@@ -94,7 +94,7 @@ impl Handshake {
             KeepHeaders::None => Headers::default(),
             KeepHeaders::Only(names) => {
                 let is_wanted = |name: &str| names.iter().any(|keep| keep.eq_ignore_ascii_case(name));
-                self.headers.iter().filter(|(name, _)| is_wanted(name)).collect()
+                Headers::pack(self.headers.iter().filter(|(name, _)| is_wanted(name)))
             }
         };
         Handshake {
@@ -129,6 +129,17 @@ impl Target {
 pub struct Headers(Arc<[u8]>);
 
 impl Headers {
+    /// Names must be in lower case.
+    pub(crate) fn pack<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut bytes = Vec::with_capacity(1024); // once, for most browsers
+        for part in headers.flat_map(|(name, value)| [name.as_bytes(), value]) {
+            // Nobody takes a header of 4 GB.
+            bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Headers(bytes.into())
+    }
+
     /// The first value of a header. The name is compared without regard to case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter()
@@ -152,22 +163,6 @@ impl Headers {
 fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u32::from_le_bytes(*len) as usize)
-}
-
-/// Names must be in lower case.
-impl<'a> FromIterator<(&'a str, &'a [u8])> for Headers {
-    fn from_iter<I: IntoIterator<Item = (&'a str, &'a [u8])>>(headers: I) -> Self {
-        let mut bytes = Vec::with_capacity(1024); // once, for most browsers
-        for part in headers
-            .into_iter()
-            .flat_map(|(name, value)| [name.as_bytes(), value])
-        {
-            // Nobody takes a header of 4 GB.
-            bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(part);
-        }
-        Headers(bytes.into())
-    }
 }
 
 impl std::fmt::Debug for Headers {
@@ -199,5 +194,27 @@ impl Extensions {
 impl std::fmt::Debug for Extensions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Extensions({})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_back_as_they_went_in() {
+        let long = vec![0xff; 70_000];
+        let given: [(&str, &[u8]); 5] = [
+            ("cookie", b"a=1"),
+            ("x-empty", b""),
+            ("cookie", b"b=2"),
+            ("x-long", &long),
+            ("host", b"h"),
+        ];
+        let headers = Headers::pack(given.into_iter());
+        assert_eq!(headers.iter().collect::<Vec<_>>(), given);
+        assert_eq!(headers.get("COOKIE"), Some(&b"a=1"[..]));
+        assert_eq!(headers.get("cook"), None);
+        assert_eq!(Headers::default().iter().count(), 0);
     }
 }

@@ -89,6 +89,11 @@ pub(crate) struct Poll {
     pub(crate) answer: oneshot::Sender<Result<Reply, Refusal>>,
 }
 
+/// A GET waits longer than a moment, and so will its session.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Rest;
+
 /// The client of a GET left before it was answered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

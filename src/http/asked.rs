@@ -57,10 +57,10 @@ impl Asked {
     }
 
     /// Gives up the memory that only a request in work needs. Nobody can look at its headers until they are
-    /// brought back.
-    pub(super) fn pack(&mut self) {
+    /// brought back. Returns whether there was any to give up.
+    pub(super) fn pack(&mut self) -> bool {
         if !self.is_sole || self.packed.is_some() {
-            return;
+            return false;
         }
         let mut map = std::mem::take(self.request.headers_mut());
         self.packed = Some(headers::packed(&map));
@@ -70,9 +70,10 @@ impl Asked {
                 maps.push(map);
             }
         });
+        true
     }
 
-    /// Brings the headers back.
+    /// Brings the headers back: for our own hooks, and for whatever middleware looks at behind us.
     pub(super) fn unpack(&mut self) {
         let Some(headers) = self.packed.take() else { return };
         let mut map = MAPS.with_borrow_mut(Vec::pop).unwrap_or_default();

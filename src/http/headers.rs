@@ -109,7 +109,7 @@ pub(super) fn packed(headers: &HeaderMap) -> Headers {
     let parts = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()));
-    parts.collect()
+    Headers::pack(parts)
 }
 
 /// The first value of a header, if it is visible ASCII.

@@ -100,8 +100,8 @@ impl Future for Serving {
             Step::Poll(poll, jsonp) => {
                 let Poll::Ready(answer) = Pin::new(&mut *poll).poll(cx) else {
                     // A busy session answers within a turn, and then nothing need be put away.
-                    if is_late(&mut this.turns, EAGER_POLLS, cx) {
-                        this.asked.pack();
+                    if is_late(&mut this.turns, EAGER_POLLS, cx) && this.asked.pack() {
+                        poll.rest();
                     }
                     return Poll::Pending;
                 };

@@ -49,6 +49,81 @@ async fn a_header_is_on_every_answer() {
     }
 }
 
+/// While a poll waits its headers lie elsewhere: nobody shall notice.
+#[actix_web::test]
+async fn the_headers_of_a_poll_that_waited_are_all_there() {
+    let server = echo(|_| {}).start();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let engine = server.clone();
+    let host = host!(move || {
+        let sink = sink.clone();
+        let inner = web::scope("").wrap_fn(move |req, service| {
+            let headers = |req: &actix_web::HttpRequest| {
+                let mut all: Vec<_> = (req.headers().iter())
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect();
+                all.sort_by(|a, b| a.0.cmp(&b.0));
+                all
+            };
+            let (before, call, sink) = (headers(req.request()), service.call(req), sink.clone());
+            async move {
+                let response = call.await?;
+                let after = headers(response.request());
+                sink.lock().unwrap().push((before, after));
+                Ok(response)
+            }
+        });
+        App::new().service(inner.service(engineio::scope(&engine)))
+    });
+    let client = Polling::open(host.addr).await;
+    let several = [
+        ("x-one", "1"),
+        ("cookie", "a=1"),
+        ("cookie", "b=2"),
+        ("x-bytes", "\u{fc}"),
+    ];
+    let target = client.target().to_owned();
+    let mut other = Http::connect(host.addr).await;
+    for text in ["first", "second"] {
+        let mut http = Http::connect(host.addr).await;
+        http.send("GET", &target, &several, None).await;
+        // The thread turns to others meanwhile: the poll waits in earnest.
+        for _ in 0..5 {
+            assert_eq!(other.get(&format!("{POLLING}&sid=x")).await.status, 400);
+        }
+        seen.lock().unwrap().clear();
+        server.broadcast(text);
+        assert_eq!(http.response().await.text(), format!("4{text}"));
+        let (before, after) = seen.lock().unwrap().pop().unwrap();
+        assert_eq!(before, after);
+        assert!(
+            before.iter().filter(|(name, _)| name == "cookie").count() == 2,
+            "{before:?}"
+        );
+    }
+}
+
+/// That headers may be put away rests on this: actix does not route a request that middleware holds on to.
+#[actix_web::test]
+async fn a_request_that_somebody_holds_is_not_routed() {
+    let server = echo(|_| {}).start();
+    let host = host!(move || App::new()
+        .wrap_fn(|req, service| {
+            let held = req.request().clone();
+            let call = service.call(req);
+            async move {
+                let response = call.await;
+                drop(held);
+                response
+            }
+        })
+        .service(engineio::scope(&server)));
+    let mut http = Http::connect(host.addr).await;
+    http.send("GET", POLLING, &[], None).await;
+    http.closed().await;
+}
+
 #[actix_web::test]
 async fn refusals_are_responses_and_no_errors() {
     let server = echo(|config| config.destroy_upgrade_timeout = crate::common::ms(10)).start();

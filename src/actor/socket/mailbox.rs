@@ -9,7 +9,7 @@ use super::SocketActor;
 use super::tickets::Tickets;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
-    Probe, ProbeLost, Push, PushBegun, Send, Unpolled, Upgrade, WireLost,
+    Probe, ProbeLost, Push, PushBegun, Rest, Send, Unpolled, Upgrade, WireLost,
 };
 use crate::actor::transport::{Carrier, OPEN_DELAY};
 use crate::proto::{Close, CloseReason, SendError, cost};
@@ -126,6 +126,14 @@ impl Handler<Poll> for SocketActor {
         if let Some((answer, refusal)) = parked {
             let _ = answer.send(Err(refusal));
         }
+    }
+}
+
+impl Handler<Rest> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rest, _: &mut Self::Context) {
+        self.session.rest();
     }
 }
 

@@ -33,6 +33,11 @@ impl PendingPoll {
         }
     }
 
+    /// It will take a while.
+    pub(crate) fn rest(&self) {
+        self.socket.addr().do_send(messages::Rest);
+    }
+
     /// Whom it asks.
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket

@@ -1,6 +1,5 @@
 //! Polling: at most one GET that waits and one POST that comes in.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -45,11 +44,6 @@ impl Session {
         if matches!(self.state, State::Closing { .. }) {
             self.answer_last_poll();
         } else if self.buffer.is_empty() {
-            // It may wait for long: what it has no use for meanwhile is given back.
-            self.buffer = VecDeque::new();
-            if self.outputs.is_empty() {
-                self.outputs = VecDeque::new();
-            }
             self.noop(now);
         }
         Ok(())
