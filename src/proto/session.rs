@@ -287,11 +287,7 @@ impl Session {
             self.flush_poll();
             self.finish_closing();
         }
-        let output = self.outputs.pop_front();
-        if output.is_none() && self.outputs.capacity() > 0 {
-            self.outputs = VecDeque::new();
-        }
-        output
+        self.outputs.pop_front()
     }
 
     fn expire_closing(&mut self, now: Instant) {

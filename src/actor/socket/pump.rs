@@ -74,6 +74,7 @@ impl SocketActor {
                 break;
             }
         }
+        self.session.rest();
         self.settle(now, ctx);
         Poll::Pending
     }

@@ -1,7 +1,5 @@
 //! The way out of a session's write buffer: into the answer of a poll, or frame by frame.
 
-use std::collections::VecDeque;
-
 use super::Session;
 use super::{Outgoing, cost};
 use crate::Data;
@@ -130,7 +128,6 @@ impl Session {
             flushed,
         }));
         if count > 0 && self.buffer.is_empty() {
-            self.buffer = VecDeque::new();
             self.tell(Events::DRAIN, || Event::Drain);
         }
     }
