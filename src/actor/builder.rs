@@ -214,6 +214,7 @@ impl ServerBuilder {
             places: Arc::new(Places::new(config.limits.clone())),
             config: Arc::new(config),
             counters: Counters::default(),
+            branches: Arc::default(),
             closing: AtomicBool::new(false),
             application: Application {
                 factory: self.factory,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::prelude::Message;
 use tokio::sync::oneshot;
 
+use super::fanout;
 use super::handle::Socket;
 use super::transport::{Carrier, Handed, Link, Offer};
 use crate::Data;
@@ -25,14 +26,17 @@ use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, Sen
 pub struct Send {
     pub(crate) data: Data,
     pub(crate) compress: bool,
+    /// The broadcast that comes before it.
+    pub(crate) after: u64,
 }
 
 impl Send {
-    /// Text or binary.
+    /// Text or binary. Among [broadcasts](crate::Server::broadcast) its place is that of this call.
     pub fn new(data: impl Into<Data>) -> Self {
         Send {
             data: data.into(),
             compress: true,
+            after: fanout::last(),
         }
     }
 
@@ -53,6 +57,12 @@ impl Send {
     }
 }
 
+impl<T: Into<Data>> From<T> for Send {
+    fn from(data: T) -> Self {
+        Send::new(data)
+    }
+}
+
 /// A [`Send`] whose bytes are reserved already.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -70,6 +80,11 @@ pub(crate) struct CloseSession {
     pub(crate) close: Close,
     pub(crate) discard: bool,
 }
+
+/// There is a broadcast for this socket.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Collect;
 
 /// A deadline of the session may have come.
 #[derive(Debug, Message)]

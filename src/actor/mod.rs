@@ -3,6 +3,7 @@
 
 mod builder;
 mod current;
+mod fanout;
 mod guard;
 mod handle;
 mod handler;

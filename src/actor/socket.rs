@@ -1,6 +1,7 @@
 //! The process of one client: a message in the mailbox becomes one call of the session, then what the session
 //! wants is done. No rule of the protocol is decided here.
 
+mod collect;
 mod mailbox;
 mod open;
 mod pump;
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 
 use self::tickets::Tickets;
 use super::current::{self, Command};
+use super::fanout::Seat;
 use super::guard::Place;
 use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
@@ -39,6 +41,7 @@ const TURN: usize = 1024;
 #[derive(Debug)]
 pub struct SocketActor {
     session: Session,
+    seat: Seat,
     socket: Socket,
     listeners: Listeners,
     place: Place,
@@ -99,6 +102,14 @@ impl SocketActor {
         let now = Instant::now();
         call(self, now);
         self.drain(now, ctx);
+    }
+
+    /// A message was accepted. The [`Pump`](pump::Pump) comes behind the mailbox anyhow: all that lies in it leaves in
+    /// one write.
+    fn push_out(&mut self, ctx: &mut Context<Self>) {
+        if self.wire.is_none() {
+            self.with_session(ctx, |_, _| ());
+        }
     }
 
     /// Does what the session wants, until it wants nothing more.
@@ -222,7 +233,10 @@ impl SocketActor {
         while let Some(command) = current::next() {
             match command {
                 Command::Send(send) => self.accept(send),
-                Command::Close(close) => self.close(now, &close),
+                Command::Close(close) => {
+                    self.collect(u64::MAX);
+                    self.close(now, &close);
+                }
             }
         }
     }
@@ -235,7 +249,8 @@ impl SocketActor {
     /// Like [`accept`](Self::accept); tells the message's number.
     #[inline]
     fn try_accept(&mut self, send: Send) -> Result<u64, SendError> {
-        let Send { data, compress } = match self.pass(send) {
+        self.collect(send.after);
+        let Send { data, compress, .. } = match self.pass(send) {
             Ok(number) => return Ok(number),
             Err(send) => send,
         };

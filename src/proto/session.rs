@@ -172,6 +172,11 @@ impl Session {
         self.revision
     }
 
+    /// Whether binary travels as base64 on every transport (`b64=1`).
+    pub fn uses_base64(&self) -> bool {
+        self.base64
+    }
+
     /// Where it is in its life.
     pub fn ready_state(&self) -> ReadyState {
         self.state.ready_state()

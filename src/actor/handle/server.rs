@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use actix::Addr;
 
 use super::Socket;
+use crate::Config;
 use crate::actor::builder::{IdGenerator, ServerBuilder};
+use crate::actor::fanout::Branches;
 use crate::actor::handler::Application;
 use crate::actor::limits::{Permit, Places};
-use crate::actor::messages::{Register, Shutdown, ShutdownNow};
+use crate::actor::messages::{Register, Send, Shutdown, ShutdownNow};
 use crate::actor::registry::{RegisterError, Registry};
 use crate::actor::server::ServerActor;
 use crate::actor::stats::{Counters, Shard, Stats};
 use crate::proto::{Refusal, Sid, Transport};
-use crate::{Config, Data};
 
 /// A server: the sessions of one application, whatever ports and scopes they come through.
 ///
@@ -39,6 +40,7 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) generate_id: Option<IdGenerator>,
     pub(in crate::actor) places: Arc<Places>,
     pub(in crate::actor) counters: Counters,
+    pub(in crate::actor) branches: Arc<Branches>,
     /// No new sessions are taken.
     pub(in crate::actor) closing: AtomicBool,
     /// How many socket actors there are.
@@ -96,11 +98,39 @@ impl Server {
     }
 
     /// Sends a message to every session. Sessions whose write buffer is full do not get it.
-    pub fn broadcast(&self, data: impl Into<Data>) {
-        let data = data.into();
-        for socket in self.clients() {
-            let _ = socket.try_send(data.clone());
-        }
+    ///
+    /// It is encoded once for each kind of connection, and posted once to each thread. Messages that one thread sends,
+    /// this way and to single sockets, arrive in the order in which it sends them.
+    ///
+    /// ```no_run
+    /// # fn example(server: &engineio::Server, socket: &engineio::Socket) {
+    /// server.broadcast("for everybody");
+    /// server.broadcast(engineio::Send::binary(vec![1, 2, 3]).compress(false));
+    /// server.broadcast_except([socket], "for the others");
+    /// server.broadcast_to([socket], "for some");
+    /// # }
+    /// ```
+    pub fn broadcast(&self, message: impl Into<Send>) {
+        self.0.branches.post(message.into(), &[]);
+    }
+
+    /// Sends a message to every session but these; like [`broadcast`](Self::broadcast) else.
+    pub fn broadcast_except<'a>(
+        &self,
+        except: impl IntoIterator<Item = &'a Socket>,
+        message: impl Into<Send>,
+    ) {
+        let except: Vec<_> = except.into_iter().map(Socket::seat).collect();
+        self.0.branches.post(message.into(), &except);
+    }
+
+    /// Sends a message to these sessions, whatever server they belong to; like [`broadcast`](Self::broadcast) else.
+    pub fn broadcast_to<'a>(&self, sockets: impl IntoIterator<Item = &'a Socket>, message: impl Into<Send>) {
+        Branches::post_to(message.into(), sockets.into_iter().map(Socket::seat).collect());
+    }
+
+    pub(in crate::actor) fn branches(&self) -> &Arc<Branches> {
+        &self.0.branches
     }
 
     /// Takes no new sessions from here on (503), and ends all that there are in good order: parked polls are

@@ -9,6 +9,7 @@ use actix::Addr;
 use super::Server;
 use crate::Data;
 use crate::actor::current::{self, Command};
+use crate::actor::fanout::{Branch, SeatId};
 use crate::actor::handshake::Handshake;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::socket::SocketActor;
@@ -25,6 +26,8 @@ pub(in crate::actor) struct SocketShared {
     id: Sid,
     addr: Addr<SocketActor>,
     server: Server,
+    /// Where broadcasts find it.
+    seat: (Arc<Branch>, SeatId),
     request: Handshake,
     /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
     status: AtomicU8,
@@ -46,6 +49,7 @@ impl Socket {
         id: Sid,
         addr: Addr<SocketActor>,
         server: Server,
+        seat: (Arc<Branch>, SeatId),
         request: Handshake,
     ) -> Self {
         let status = Status {
@@ -57,6 +61,7 @@ impl Socket {
             id,
             addr,
             server,
+            seat,
             status: AtomicU8::new(status.pack()),
             request,
             reserved: AtomicUsize::new(0),
@@ -109,6 +114,10 @@ impl Socket {
     /// Whether the session has moved from polling to WebSocket.
     pub fn upgraded(&self) -> bool {
         self.status().upgraded
+    }
+
+    pub(in crate::actor) fn seat(&self) -> (Arc<Branch>, SeatId) {
+        self.0.seat.clone()
     }
 
     /// The process of this session, for [`Send`] messages.

@@ -23,7 +23,7 @@ impl Handler<Send> for SocketActor {
             return SendReply(Err(error), self.tickets.clone());
         }
         let number = self.try_accept(send);
-        self.with_session(ctx, |_, _| ());
+        self.push_out(ctx);
         SendReply(number, self.tickets.clone())
     }
 }
@@ -71,7 +71,7 @@ impl Handler<Deliver> for SocketActor {
     fn handle(&mut self, Deliver(send): Deliver, ctx: &mut Self::Context) {
         self.socket.dequeued();
         self.accept(send);
-        self.with_session(ctx, |_, _| ());
+        self.push_out(ctx);
     }
 }
 
@@ -79,6 +79,7 @@ impl Handler<CloseSession> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, message: CloseSession, ctx: &mut Self::Context) {
+        self.collect(u64::MAX);
         self.with_session(ctx, |session, now| match message.discard {
             true => session.abort(message.close),
             false => session.close(now, message.close.reason),

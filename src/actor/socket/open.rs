@@ -8,6 +8,7 @@ use actix::prelude::*;
 
 use super::tickets::Tickets;
 use super::{SocketActor, TURN};
+use crate::actor::fanout::LocalBranch;
 use crate::actor::guard::Place;
 use crate::actor::handle::{OpenError, Server, Socket};
 use crate::actor::handshake::Handshake;
@@ -37,8 +38,10 @@ impl Server {
         permit: Permit,
     ) -> Result<Opened, OpenError> {
         let context = Context::<SocketActor>::new();
+        let seat = LocalBranch::of(self.branches()).sit();
         let kept = handshake.keep(&self.config().keep_headers);
-        let socket = Socket::new(sid, context.address(), self.clone(), kept);
+        let socket = Socket::new(sid, context.address(), self.clone(), seat.address(), kept);
+        seat.take(socket.clone());
         let mut place = Place::new(socket.clone(), permit);
         self.register(socket.clone()).await?;
         place.count();
@@ -53,6 +56,7 @@ impl Server {
         let link = (is_websocket && !hands_over).then(|| Arc::new(Link::new(socket.clone())));
         let mut actor = SocketActor {
             session,
+            seat,
             socket: socket.clone(),
             listeners,
             place,

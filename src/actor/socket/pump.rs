@@ -61,8 +61,10 @@ impl SocketActor {
             None => return Poll::Ready(()),
         }
         self.turn = TURN;
+        self.seat.listen(task.waker());
         loop {
             let took = self.take_in(now, task);
+            self.collect(u64::MAX);
             self.perform_all(now);
             let put = self.put_out(task) | self.notice_loss();
             if !took && !put {

@@ -16,7 +16,7 @@ use tokio_util::io::poll_read_buf;
 use super::attachment::{LINGER, broken, decode, ended};
 use super::link::{Link, Outbound};
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
-use crate::ws::{CloseCode, Connection, Message};
+use crate::ws::{CloseCode, Connection, Encoding, Message};
 
 /// How many bytes are read in one go.
 const READ_SIZE: usize = 64 * 1024;
@@ -186,6 +186,19 @@ impl Wire {
         } else {
             self.connection.send(is_text, frame.prefix, payload, out);
         }
+    }
+
+    /// How frames are encoded that go to many.
+    pub(in crate::actor) fn encoding(&self) -> Option<Encoding> {
+        self.connection.encoding()
+    }
+
+    /// The same as [`push`](Self::push) for a frame that is encoded already.
+    pub(in crate::actor) fn push_encoded(&mut self, frame: &[u8]) {
+        if self.unsent.capacity() == 0 {
+            self.unsent = OUTPUT.take();
+        }
+        self.connection.send_encoded(frame, &mut self.unsent);
     }
 
     /// Writes what was pushed, and the frames of the connection's own, as far as the peer takes them. Returns whether

@@ -1,0 +1,143 @@
+//! What goes to many sockets: posted once to each thread that has some, encoded once for each kind of connection,
+//! and handed out there without a message to each. A socket takes its share before whatever was sent to it later,
+//! so that nothing overtakes a broadcast and no broadcast overtakes anything.
+
+mod branch;
+
+pub(super) use branch::{Audience, Branch, LocalBranch, Seat, SeatId};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+use super::messages::Send;
+use crate::Data;
+use crate::proto::{Frame, Revision};
+use crate::ws::Encoding;
+
+/// Broadcasts of this process, numbered from 1.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// The number of the last broadcast that has been begun: what is sent from here on comes behind it.
+#[inline]
+pub(super) fn last() -> u64 {
+    LAST.load(Ordering::Acquire)
+}
+
+/// A message on its way to many sockets.
+#[derive(Debug)]
+pub(super) struct Broadcast {
+    number: u64,
+    data: Data,
+    compress: bool,
+    /// Its frames, by the kind of connection. There are a few kinds at most.
+    frames: Mutex<Vec<(Kind, Bytes)>>,
+}
+
+/// Connections that are equal in this write the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    encoding: Encoding,
+    revision: Revision,
+    base64: bool,
+}
+
+impl Broadcast {
+    pub(super) fn new(send: Send) -> Arc<Self> {
+        Arc::new(Broadcast {
+            number: LAST.fetch_add(1, Ordering::AcqRel) + 1,
+            data: send.data,
+            compress: send.compress,
+            frames: Mutex::default(),
+        })
+    }
+
+    /// Its place among all broadcasts.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The same for one socket.
+    pub(super) fn message(&self) -> Send {
+        Send {
+            data: self.data.clone(),
+            compress: self.compress,
+            after: self.number,
+        }
+    }
+
+    /// The bytes for connections of this kind: `frame`, encoded once for all of them.
+    pub(super) fn encoded(
+        &self,
+        encoding: Encoding,
+        revision: Revision,
+        base64: bool,
+        frame: &Frame,
+    ) -> Bytes {
+        let encoding = if self.compress { encoding } else { Encoding::PLAIN };
+        let kind = Kind {
+            encoding,
+            revision,
+            base64,
+        };
+        // Encoding under the lock: another thread that wants the same waits for it instead of doing it again.
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = frames.iter().find(|(other, _)| *other == kind) {
+            return bytes.clone();
+        }
+        let bytes = encoding.encode(frame.data.is_text(), frame.prefix, frame.data.as_bytes());
+        frames.push((kind, bytes.clone()));
+        bytes
+    }
+}
+
+/// The threads on which a server has sockets.
+#[derive(Debug, Default)]
+pub(super) struct Branches(RwLock<Vec<Arc<Branch>>>);
+
+impl Branches {
+    /// Posts a message to all sockets but these.
+    pub(super) fn post(&self, send: Send, except: &[(Arc<Branch>, SeatId)]) {
+        let broadcast = Broadcast::new(send);
+        for branch in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            let but: Vec<_> = seats_of(branch, except).collect();
+            branch.post(&broadcast, Audience::AllBut(but));
+        }
+    }
+
+    /// Posts a message to these sockets.
+    pub(super) fn post_to(send: Send, mut seats: Vec<(Arc<Branch>, SeatId)>) {
+        let broadcast = Broadcast::new(send);
+        seats.sort_by_key(|(branch, _)| Arc::as_ptr(branch) as usize);
+        for seats in seats.chunk_by(|(one, _), (other, _)| Arc::ptr_eq(one, other)) {
+            if let Some((branch, _)) = seats.first() {
+                let these = seats.iter().map(|(_, seat)| *seat).collect();
+                branch.post(&broadcast, Audience::These(these));
+            }
+        }
+    }
+
+    fn add(&self, branch: Arc<Branch>) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(branch);
+    }
+
+    fn remove(&self, branch: &Arc<Branch>) {
+        let mut branches = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        branches.retain(|other| !Arc::ptr_eq(other, branch));
+    }
+}
+
+/// Which of the seats are on this branch.
+fn seats_of<'a>(
+    branch: &'a Arc<Branch>,
+    seats: &'a [(Arc<Branch>, SeatId)],
+) -> impl Iterator<Item = SeatId> + 'a {
+    seats
+        .iter()
+        .filter(move |(other, _)| Arc::ptr_eq(other, branch))
+        .map(|(_, seat)| *seat)
+}

@@ -1,0 +1,298 @@
+//! One thread's part of the fan-out: what was posted to it, and a seat for each of its sockets.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::{Branches, Broadcast};
+use crate::actor::handle::Socket;
+use crate::actor::messages::Collect;
+
+thread_local! {
+    /// The branches of this thread, by their servers' lists.
+    static LOCAL: RefCell<HashMap<usize, Weak<LocalBranch>>> = RefCell::default();
+}
+
+/// What any thread sees of a branch.
+#[derive(Debug, Default)]
+pub(in crate::actor) struct Branch {
+    letterbox: Mutex<Letterbox>,
+    /// How many posts lie in it: a look costs no lock.
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Letterbox {
+    posts: Vec<(Arc<Broadcast>, Audience)>,
+    /// The branch's task, to be woken.
+    waker: Option<Waker>,
+    /// The last socket has left.
+    closed: bool,
+}
+
+/// Whom a message is for.
+#[derive(Debug)]
+pub(in crate::actor) enum Audience {
+    AllBut(Vec<SeatId>),
+    These(Vec<SeatId>),
+}
+
+/// Which seat; never used again for another socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::actor) struct SeatId {
+    index: u32,
+    generation: u32,
+}
+
+impl Branch {
+    fn letterbox(&self) -> MutexGuard<'_, Letterbox> {
+        self.letterbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn post(&self, broadcast: &Arc<Broadcast>, audience: Audience) {
+        let mut letterbox = self.letterbox();
+        if letterbox.closed {
+            return;
+        }
+        letterbox.posts.push((broadcast.clone(), audience));
+        self.waiting.store(letterbox.posts.len(), Ordering::Release);
+        let waker = letterbox.waker.take();
+        drop(letterbox);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn take(&self) -> Vec<(Arc<Broadcast>, Audience)> {
+        let mut letterbox = self.letterbox();
+        self.waiting.store(0, Ordering::Release);
+        std::mem::take(&mut letterbox.posts)
+    }
+
+    /// Ready when there is something to hand out, or nobody to hand it to.
+    fn poll_posts(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut letterbox = self.letterbox();
+        if letterbox.closed || !letterbox.posts.is_empty() {
+            return Poll::Ready(());
+        }
+        letterbox.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn close(&self) {
+        let mut letterbox = self.letterbox();
+        letterbox.closed = true;
+        let (posts, waker) = (std::mem::take(&mut letterbox.posts), letterbox.waker.take());
+        drop(letterbox);
+        drop(posts);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// What its own thread sees of a branch. It ends with its last seat.
+#[derive(Debug)]
+pub(in crate::actor) struct LocalBranch {
+    shared: Arc<Branch>,
+    seats: RefCell<Seats>,
+    server: Arc<Branches>,
+}
+
+#[derive(Debug, Default)]
+struct Seats {
+    all: Vec<Entry>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    generation: u32,
+    /// Who sits here, if he can be told by a message.
+    socket: Option<Socket>,
+    /// How he is told else: his task.
+    waker: Option<Waker>,
+    inbox: VecDeque<Arc<Broadcast>>,
+}
+
+impl LocalBranch {
+    /// This thread's branch of a server.
+    pub(in crate::actor) fn of(server: &Arc<Branches>) -> Rc<LocalBranch> {
+        let key = Arc::as_ptr(server) as usize;
+        if let Some(branch) = LOCAL.with_borrow(|local| local.get(&key).and_then(Weak::upgrade)) {
+            return branch;
+        }
+        let shared = Arc::new(Branch::default());
+        let branch = Rc::new(LocalBranch {
+            shared: shared.clone(),
+            seats: RefCell::default(),
+            server: server.clone(),
+        });
+        LOCAL.with_borrow_mut(|local| local.insert(key, Rc::downgrade(&branch)));
+        server.add(shared.clone());
+        actix_rt::spawn(hand_out(Rc::downgrade(&branch), shared));
+        branch
+    }
+
+    /// A seat for a socket of this thread.
+    pub(in crate::actor) fn sit(self: Rc<Self>) -> Seat {
+        let mut seats = self.seats.borrow_mut();
+        let index = seats.free.pop().unwrap_or_else(|| {
+            seats.all.push(Entry {
+                generation: 0,
+                socket: None,
+                waker: None,
+                inbox: VecDeque::new(),
+            });
+            seats.all.len() as u32 - 1
+        });
+        let generation = seats.all[index as usize].generation;
+        drop(seats);
+        Seat {
+            id: SeatId { index, generation },
+            branch: self,
+        }
+    }
+
+    /// Puts what was posted into the sockets' inboxes, and wakes them.
+    fn hand_out(&self) {
+        let posts = self.shared.take();
+        let mut seats = self.seats.borrow_mut();
+        for (broadcast, audience) in posts {
+            match audience {
+                Audience::AllBut(except) => {
+                    for (index, entry) in seats.all.iter_mut().enumerate() {
+                        let id = SeatId {
+                            index: index as u32,
+                            generation: entry.generation,
+                        };
+                        if !except.contains(&id) {
+                            entry.take(&broadcast);
+                        }
+                    }
+                }
+                Audience::These(these) => {
+                    for id in these {
+                        if let Some(entry) = seats.entry(id) {
+                            entry.take(&broadcast);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for LocalBranch {
+    fn drop(&mut self) {
+        self.server.remove(&self.shared);
+        self.shared.close();
+        let key = Arc::as_ptr(&self.server) as usize;
+        // The thread may be at its end.
+        let _ = LOCAL.try_with(|local| local.borrow_mut().remove(&key));
+    }
+}
+
+impl Seats {
+    fn entry(&mut self, id: SeatId) -> Option<&mut Entry> {
+        self.all
+            .get_mut(id.index as usize)
+            .filter(|entry| entry.generation == id.generation)
+    }
+}
+
+impl Entry {
+    fn take(&mut self, broadcast: &Arc<Broadcast>) {
+        let is_first = self.inbox.is_empty();
+        match (&self.waker, &self.socket) {
+            (Some(waker), _) if is_first => waker.wake_by_ref(),
+            (None, Some(socket)) if is_first => socket.addr().do_send(Collect),
+            // Nobody sits here (yet, or any more).
+            (None, None) => return,
+            _ => {}
+        }
+        self.inbox.push_back(broadcast.clone());
+    }
+}
+
+/// Hands out what is posted, as long as the branch lives.
+async fn hand_out(branch: Weak<LocalBranch>, shared: Arc<Branch>) {
+    loop {
+        poll_fn(|cx| shared.poll_posts(cx)).await;
+        // What else arrives in this turn leaves in the same wave: one write for each socket.
+        actix_rt::task::yield_now().await;
+        match branch.upgrade() {
+            Some(branch) => branch.hand_out(),
+            None => return,
+        }
+    }
+}
+
+/// A socket's place on its branch, for the socket's life.
+#[derive(Debug)]
+pub(in crate::actor) struct Seat {
+    branch: Rc<LocalBranch>,
+    id: SeatId,
+}
+
+impl Seat {
+    /// Where others find it.
+    pub(in crate::actor) fn address(&self) -> (Arc<Branch>, SeatId) {
+        (self.branch.shared.clone(), self.id)
+    }
+
+    fn with_entry<R>(&self, call: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        self.branch.seats.borrow_mut().entry(self.id).map(call)
+    }
+
+    /// Broadcasts are told to this socket from here on, by messages until it [listens](Self::listen).
+    pub(in crate::actor) fn take(&self, socket: Socket) {
+        self.with_entry(|entry| entry.socket = Some(socket));
+    }
+
+    /// Broadcasts wake this task from here on, instead of sending messages.
+    pub(in crate::actor) fn listen(&self, waker: &Waker) {
+        self.with_entry(|entry| match &mut entry.waker {
+            Some(kept) if kept.will_wake(waker) => {}
+            kept => *kept = Some(waker.clone()),
+        });
+    }
+
+    /// The next broadcast, if it comes before what was sent after the broadcast of this number.
+    pub(in crate::actor) fn next(&self, after: u64) -> Option<Arc<Broadcast>> {
+        if self.branch.shared.waiting.load(Ordering::Acquire) > 0 {
+            self.branch.hand_out();
+        }
+        self.with_entry(|entry| {
+            let is_next = entry.inbox.front()?.number() <= after;
+            let next = if is_next { entry.inbox.pop_front() } else { None };
+            if entry.inbox.is_empty() && entry.inbox.capacity() > 0 {
+                entry.inbox = VecDeque::new();
+            }
+            next
+        })
+        .flatten()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.branch.seats.borrow_mut();
+        let left = seats.entry(self.id).map(|entry| {
+            entry.generation = entry.generation.wrapping_add(1);
+            (
+                entry.socket.take(),
+                entry.waker.take(),
+                std::mem::take(&mut entry.inbox),
+            )
+        });
+        seats.free.push(self.id.index);
+        drop(seats);
+        // What a socket holds is dropped when nothing is borrowed.
+        drop(left);
+    }
+}

@@ -1,0 +1,51 @@
+//! A socket's share of what goes to many: taken in front of whatever was sent to it later.
+
+use actix::prelude::*;
+
+use super::SocketActor;
+use crate::actor::fanout::Broadcast;
+use crate::actor::messages::Collect;
+use crate::proto::cost;
+
+impl Handler<Collect> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Collect, ctx: &mut Self::Context) {
+        self.with_self(ctx, |actor, _| actor.collect(u64::MAX));
+    }
+}
+
+impl SocketActor {
+    /// Takes the broadcasts that come before what was sent after the one of this number.
+    #[inline]
+    pub(super) fn collect(&mut self, after: u64) {
+        while let Some(broadcast) = self.seat.next(after) {
+            self.take_broadcast(&broadcast);
+        }
+    }
+
+    fn take_broadcast(&mut self, broadcast: &Broadcast) {
+        let mut send = broadcast.message();
+        if let Some(wire) = &mut self.wire
+            && wire.has_room()
+            && self.session.passes()
+        {
+            match wire.encoding() {
+                Some(encoding) => {
+                    let base64 = self.session.uses_base64();
+                    let outgoing = self.session.pass(send.data, send.compress);
+                    let frame = broadcast.encoded(encoding, self.session.revision(), base64, &outgoing.frame);
+                    wire.push_encoded(&frame);
+                    self.tickets.sent(outgoing.number);
+                    return;
+                }
+                // What it is sent depends on what it was sent before.
+                None => send.after = 0,
+            }
+        }
+        // Who has no room does not get it.
+        if self.socket.reserve(cost(&send.data)).is_ok() {
+            let _ = self.try_accept(send);
+        }
+    }
+}
