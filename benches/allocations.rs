@@ -77,14 +77,15 @@ impl SocketHandler for Echo {
     }
 }
 
-/// Serves on a thread of its own, for ever.
-fn serve() -> SocketAddr {
+/// Serves on a thread of its own, for ever; with `handover`, WebSockets leave actix's HTTP connections.
+fn serve(handover: bool) -> SocketAddr {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let mut config = Config::engine_io_6();
             config.per_message_deflate = None;
             config.http_compression = None;
+            config.handover = handover;
             // The client does not answer pings.
             config.ping_interval = Duration::from_secs(3600);
             let server = Server::builder()
@@ -97,6 +98,7 @@ fn serve() -> SocketAddr {
                 .h1_allow_half_closed(false)
                 .keep_alive(KeepAlive::Os)
                 .client_disconnect_timeout(Duration::ZERO)
+                .on_connect(engineio::on_connect)
                 .workers(1)
                 .listen(listener)
                 .expect("the listener is ours")
@@ -135,19 +137,47 @@ fn line(name: &str, times: usize, units: usize, mut each: impl FnMut()) {
 
 fn main() {
     IS_CLIENT.set(true);
-    let address = serve();
     println!("| per | allocations | bytes allocated | bytes kept |");
     println!("| --- | ---: | ---: | ---: |");
+    let address = serve(true);
+    websockets("", address);
+    polling(address);
+    websockets("body path: ", serve(false));
+}
 
+/// Messages and sessions on WebSocket.
+fn websockets(path: &str, address: SocketAddr) {
     for (name, count, size) in [
-        ("WebSocket message, 32 B, 1 in flight", 1, 32),
-        ("WebSocket message, 32 B, 16 in flight", 16, 32),
-        ("WebSocket message, 1 KiB, 1 in flight", 1, 1024),
-        ("WebSocket message, 16 KiB, 1 in flight", 1, 16 * 1024),
+        ("32 B, 1 in flight", 1, 32),
+        ("32 B, 16 in flight", 16, 32),
+        ("1 KiB, 1 in flight", 1, 1024),
+        ("16 KiB, 1 in flight", 1, 16 * 1024),
     ] {
         let mut websocket = WebSocket::open(address, count, size);
-        line(name, 10_000, count, || websocket.echo());
+        let name = format!("{path}WebSocket message, {name}");
+        line(&name, 10_000, count, || websocket.echo());
     }
+    let mut kept: Vec<Connection> = Vec::new();
+    let open = || {
+        let mut websocket = WebSocket::open(address, 1, 32);
+        websocket.echo();
+        websocket
+    };
+    line(
+        &format!("{path}open WebSocket session, after an echo"),
+        1_000,
+        1,
+        || {
+            kept.push(open().into_connection());
+        },
+    );
+    kept.clear();
+    let name = format!("{path}WebSocket session from handshake to close");
+    line(&name, 1_000, 1, || open().close());
+}
+
+/// Cycles and sessions on polling.
+fn polling(address: SocketAddr) {
     for (name, count) in [
         ("poll cycle (a GET, a POST) of 1 message", 1),
         ("poll cycle of 16 messages", 16),
@@ -155,24 +185,10 @@ fn main() {
         let mut polling = Polling::open(address, count);
         line(name, 5_000, 1, || polling.cycle());
     }
-
     let mut kept: Vec<Connection> = Vec::new();
-    let open = || WebSocket::open(address, 1, 32);
-    line("open WebSocket session, after an echo", 1_000, 1, || {
-        let mut websocket = open();
-        websocket.echo();
-        kept.push(websocket.into_connection());
-    });
-    kept.clear();
     line("parked polling session, after an echo", 1_000, 1, || {
         let mut polling = Polling::open(address, 1);
         polling.cycle();
         kept.push(polling.park());
-    });
-    kept.clear();
-    line("WebSocket session from handshake to close", 1_000, 1, || {
-        let mut websocket = open();
-        websocket.echo();
-        websocket.close();
     });
 }

@@ -35,14 +35,18 @@ def listening(process, deadline=30):
     return found.group(1).rstrip("/")
 
 
+def cores_of(chosen, server):
+    """The cores that a server may use; the loader's own too, where there are but two."""
+    if server.cores == "server":
+        return str(chosen.server_core)
+    free = sorted(os.sched_getaffinity(0) - {chosen.loader_core})
+    return ",".join(map(str, free if len(free) > 1 else [chosen.server_core, chosen.loader_core]))
+
+
 def start(chosen, folders, server):
     """Starts a server; chrt and taskset replace themselves by it, so that the pid is the server's."""
-    every = ",".join(map(str, sorted(os.sched_getaffinity(0) - {chosen.loader_core}) or [chosen.server_core]))
-    if server.cores == "all" and "," not in every:
-        every = f"{chosen.server_core},{chosen.loader_core}"
-    cores = every if server.cores == "all" else str(chosen.server_core)
     command = [str(word).format(**folders) for word in server.command]
-    return subprocess.Popen(pinned(chosen, cores, command), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(pinned(chosen, cores_of(chosen, server), command), stdout=subprocess.PIPE, text=True)
 
 
 def stop(process):
