@@ -234,7 +234,7 @@ impl SocketActor {
             match command {
                 Command::Send(send) => self.accept(send),
                 Command::Close(close) => {
-                    self.collect(u64::MAX);
+                    self.catch_up();
                     self.close(now, &close);
                 }
             }
@@ -249,7 +249,7 @@ impl SocketActor {
     /// Like [`accept`](Self::accept); tells the message's number.
     #[inline]
     fn try_accept(&mut self, send: Send) -> Result<u64, SendError> {
-        self.collect(send.after);
+        self.collect_before(send.after);
         let Send { data, compress, .. } = match self.pass(send) {
             Ok(number) => return Ok(number),
             Err(send) => send,

@@ -4,13 +4,22 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use actix_rt::time::Instant;
 
 use super::{Branches, Broadcast};
 use crate::actor::handle::Socket;
 use crate::actor::messages::Collect;
+
+/// A wave that takes its thread so long is followed by a pause ...
+const LONG_WAVE: Duration = Duration::from_millis(1);
+
+/// ... of this length at least, in which those who answer to it can post: one wave is cheaper than two.
+const PAUSE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The branches of this thread, by their servers' lists.
@@ -18,11 +27,22 @@ thread_local! {
 }
 
 /// What any thread sees of a branch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::actor) struct Branch {
     letterbox: Mutex<Letterbox>,
-    /// How many posts lie in it: a look costs no lock.
-    waiting: AtomicUsize,
+    /// The least number of those in it, or [`NONE`]: a look costs no lock.
+    first: AtomicU64,
+}
+
+const NONE: u64 = u64::MAX;
+
+impl Default for Branch {
+    fn default() -> Self {
+        Branch {
+            letterbox: Mutex::default(),
+            first: AtomicU64::new(NONE),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +79,7 @@ impl Branch {
             return;
         }
         letterbox.posts.push((broadcast.clone(), audience));
-        self.waiting.store(letterbox.posts.len(), Ordering::Release);
+        self.first.fetch_min(broadcast.number(), Ordering::AcqRel);
         let waker = letterbox.waker.take();
         drop(letterbox);
         if let Some(waker) = waker {
@@ -69,7 +89,7 @@ impl Branch {
 
     fn take(&self) -> Vec<(Arc<Broadcast>, Audience)> {
         let mut letterbox = self.letterbox();
-        self.waiting.store(0, Ordering::Release);
+        self.first.store(NONE, Ordering::Release);
         std::mem::take(&mut letterbox.posts)
     }
 
@@ -221,15 +241,38 @@ impl Entry {
 
 /// Hands out what is posted, as long as the branch lives.
 async fn hand_out(branch: Weak<LocalBranch>, shared: Arc<Branch>) {
+    let mut pause: Option<Instant> = None;
     loop {
         poll_fn(|cx| shared.poll_posts(cx)).await;
-        // What else arrives in this turn leaves in the same wave: one write for each socket.
-        actix_rt::task::yield_now().await;
+        queue_up().await;
+        if let Some(until) = pause.take() {
+            actix_rt::time::sleep_until(until).await;
+        }
+        let begun = Instant::now();
         match branch.upgrade() {
             Some(branch) => branch.hand_out(),
             None => return,
         }
+        // What is posted until all sockets have written leaves in one wave: a write for each of them is what costs.
+        queue_up().await;
+        let ended = Instant::now();
+        if ended - begun >= LONG_WAVE {
+            pause = Some(ended + PAUSE);
+        }
     }
+}
+
+/// Goes on behind the tasks of this thread that have been woken already.
+async fn queue_up() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A socket's place on its branch, for the socket's life.
@@ -262,11 +305,16 @@ impl Seat {
         });
     }
 
-    /// The next broadcast, if it comes before what was sent after the broadcast of this number.
-    pub(in crate::actor) fn next(&self, after: u64) -> Option<Arc<Broadcast>> {
-        if self.branch.shared.waiting.load(Ordering::Acquire) > 0 {
+    /// What was posted is handed out now, if it comes before what was sent after the broadcast of this number.
+    #[inline]
+    pub(in crate::actor) fn hurry(&self, after: u64) {
+        if self.branch.shared.first.load(Ordering::Acquire) <= after {
             self.branch.hand_out();
         }
+    }
+
+    /// The next broadcast that was handed out, if it comes before what was sent after the broadcast of this number.
+    pub(in crate::actor) fn next(&self, after: u64) -> Option<Arc<Broadcast>> {
         self.with_entry(|entry| {
             let is_next = entry.inbox.front()?.number() <= after;
             let next = if is_next { entry.inbox.pop_front() } else { None };

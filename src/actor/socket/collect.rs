@@ -3,7 +3,7 @@
 use actix::prelude::*;
 
 use super::SocketActor;
-use crate::actor::fanout::Broadcast;
+use crate::actor::fanout::{self, Broadcast};
 use crate::actor::messages::Collect;
 use crate::proto::cost;
 
@@ -16,7 +16,19 @@ impl Handler<Collect> for SocketActor {
 }
 
 impl SocketActor {
+    /// Takes the broadcasts that come before what is sent from here on.
+    pub(super) fn catch_up(&mut self) {
+        self.collect_before(fanout::last());
+    }
+
     /// Takes the broadcasts that come before what was sent after the one of this number.
+    #[inline]
+    pub(super) fn collect_before(&mut self, after: u64) {
+        self.seat.hurry(after);
+        self.collect(after);
+    }
+
+    /// Takes what was handed out up to the broadcast of this number.
     #[inline]
     pub(super) fn collect(&mut self, after: u64) {
         while let Some(broadcast) = self.seat.next(after) {

@@ -79,7 +79,7 @@ impl Handler<CloseSession> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, message: CloseSession, ctx: &mut Self::Context) {
-        self.collect(u64::MAX);
+        self.catch_up();
         self.with_session(ctx, |session, now| match message.discard {
             true => session.abort(message.close),
             false => session.close(now, message.close.reason),
