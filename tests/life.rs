@@ -193,7 +193,8 @@ fn websockets_that_fall_silent() {
     assert_clients(&running, 0);
 }
 
-/// The dispatcher does not poll a body while its write buffer is full, so the session cannot hear of anything.
+/// A connection that is the socket's own ends with its session. The dispatcher, if it still has it, keeps it: it does
+/// not poll a body while its write buffer is full.
 #[test]
 fn websockets_that_stop_reading() {
     let (running, told) = witnessed(2, config(500, 500, 300));
@@ -209,6 +210,15 @@ fn websockets_that_stop_reading() {
         rss()
     );
     assert_clients(&running, 0);
+    #[cfg(target_os = "linux")]
+    for websocket in &sockets {
+        let stream = &websocket.http.stream;
+        let (server, client) = (running.address, stream.local_addr().expect("an address"));
+        match hands_over() {
+            true => until("its end", || descriptors(server, client).is_empty()),
+            false => assert_eq!(descriptors(server, client).len(), 1),
+        }
+    }
     // Whoever reads on after all comes to an end.
     for websocket in &mut sockets {
         while websocket.frame().is_some_and(|frame| frame.0 != 8) {}

@@ -2,7 +2,7 @@
 //! byte, gives none, and so ends the dispatcher once the head has left, without a word on the wire. It works for plain
 //! TCP and HTTP/1.1 under Unix; elsewhere the bytes go on passing through the dispatcher.
 //!
-//! None of this is promised by actix-http: `tests/handover.rs` guards each assumption.
+//! None of this is promised by actix-http: `tests/handover` guards each assumption.
 
 use std::any::Any;
 use std::net::TcpStream;

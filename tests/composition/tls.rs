@@ -37,6 +37,8 @@ impl Secure {
         let server = server.clone();
         let (listener, addr) = port();
         let http = HttpServer::new(move || App::new().service(engineio::scope(&server)))
+            // It finds no connection of plain TCP, and leaves WebSockets where they are.
+            .on_connect(engineio::on_connect)
             .h1_allow_half_closed(false)
             .disable_signals()
             .workers(1)

@@ -39,22 +39,38 @@ pub(crate) fn start_with(
     build: impl FnOnce() -> Server + Send + 'static,
     set_up: impl Fn(Scope) -> Scope + Send + Clone + 'static,
 ) -> Running {
+    run(move |listener| {
+        let server = build();
+        let engine = server.clone();
+        let http = HttpServer::new(move || App::new().service(set_up(engineio::scope(&engine))))
+            .h1_allow_half_closed(false)
+            .disable_signals()
+            .workers(workers)
+            .backlog(4096);
+        let http = if hands_over() {
+            http.on_connect(engineio::on_connect)
+        } else {
+            http
+        };
+        (server, http.listen(listener).expect("listen").run())
+    })
+}
+
+/// Whether WebSockets come to own their connections. They do, unless `ENGINEIO_FLAGS` says otherwise.
+pub(crate) fn hands_over() -> bool {
+    !std::env::var("ENGINEIO_FLAGS").is_ok_and(|flags| flags.contains("--no-handover"))
+}
+
+/// Runs an HTTP server that listens where it is told.
+pub(crate) fn run(
+    build: impl FnOnce(TcpListener) -> (Server, actix_web::dev::Server) + Send + 'static,
+) -> Running {
     let (tell, started) = channel();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
             let address = listener.local_addr().expect("address");
-            let server = build();
-            let engine = server.clone();
-            let http = HttpServer::new(move || App::new().service(set_up(engineio::scope(&engine))))
-                .on_connect(engineio::on_connect)
-                .h1_allow_half_closed(false)
-                .disable_signals()
-                .workers(workers)
-                .backlog(4096)
-                .listen(listener)
-                .expect("listen")
-                .run();
+            let (server, http) = build(listener);
             tell.send((server, address, http.handle())).expect("tell");
             http.await.expect("run");
         });
@@ -178,6 +194,42 @@ pub(crate) fn assert_clients(running: &Running, others: usize) {
             return;
         }
         assert!(Instant::now() < deadline, "{count} sessions instead of {others}");
+    }
+}
+
+/// The numbers of the descriptors that this process has for the server's end of a connection: of a server in this
+/// process, that is.
+#[cfg(target_os = "linux")]
+pub(crate) fn descriptors(server: SocketAddr, client: SocketAddr) -> Vec<i32> {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the table of connections");
+    let (local, remote) = (
+        format!(":{:04X}", server.port()),
+        format!(":{:04X}", client.port()),
+    );
+    let Some(inode) = table.lines().find_map(|line| {
+        let mut columns = line.split_whitespace().skip(1);
+        let ours = columns.next()?.ends_with(&local) && columns.next()?.ends_with(&remote);
+        ours.then(|| columns.nth(6)).flatten()
+    }) else {
+        return Vec::new();
+    };
+    let wanted = format!("socket:[{inode}]");
+    std::fs::read_dir("/proc/self/fd")
+        .expect("the descriptors")
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let target = std::fs::read_link(entry.path()).ok()?;
+            (target.as_os_str() == &*wanted).then(|| entry.file_name().to_str()?.parse().ok())?
+        })
+        .collect()
+}
+
+/// Waits for something that the outside can only look at.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -63,7 +63,7 @@ impl SocketActor {
         loop {
             let took = self.take_in(now, task);
             self.perform_all(now);
-            let put = self.put_out(task);
+            let put = self.put_out(task) | self.notice_loss();
             if !took && !put {
                 break;
             }
@@ -82,7 +82,7 @@ impl SocketActor {
         let (mut any, mut has_read) = (false, false);
         loop {
             // A session that is over still waits for its peer's close frame.
-            let wants = self.session.is_reading() || self.is_over();
+            let wants = (self.session.is_reading() && !self.session.is_congested()) || self.is_over();
             let Some(wire) = self.wire.as_mut().filter(|wire| wants && !wire.is_gone()) else {
                 return any;
             };
@@ -111,6 +111,16 @@ impl SocketActor {
             self.session.handle_websocket_lost(lost);
             return any || news;
         }
+    }
+
+    /// A write may see first that the connection is gone. Returns whether that is news.
+    fn notice_loss(&mut self) -> bool {
+        if self.is_over() || self.wire.as_ref().is_none_or(|wire| !wire.is_gone()) {
+            return false;
+        }
+        self.session
+            .handle_websocket_lost(Close::new(CloseReason::TransportClose));
+        true
     }
 
     #[inline]

@@ -60,11 +60,13 @@ impl Handover {
                 socket,
                 mut connection,
             }) => {
+                log::debug!(target: "engineio::ws", "{:?}: handed over", socket.id());
                 connection.receive_mut(early);
                 let handed = Handed::new(io, *connection, BytesMut::new());
                 socket.addr().do_send(Adopt(Offer::new(handed)));
             }
             Some(For::Upgrade(transport)) => {
+                log::debug!(target: "engineio::ws", "{:?}: handed over, to be probed", transport.socket().id());
                 actix_rt::spawn(probe(transport, io, early));
             }
             None => {}
@@ -121,23 +123,21 @@ impl Probing {
             if let Some(upgraded) = self.transport.take_upgraded() {
                 return Poll::Ready(Some(upgraded));
             }
-            if self.unsent.is_empty()
-                && let Poll::Ready(output) = self.transport.poll_output(cx)
-            {
-                match output {
-                    Some(bytes) => self.unsent = bytes.into(),
-                    None => return Poll::Ready(None),
-                }
+            // Asked even if the peer takes nothing: it knows when the attempt is over.
+            let output = self.transport.poll_output(cx);
+            let progress = output.is_ready();
+            match output {
+                Poll::Ready(Some(bytes)) => self.unsent.extend_from_slice(&bytes),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {}
             }
-            let wrote = self.poll_write(cx);
-            match (self.poll_read(cx), wrote) {
-                (Poll::Ready(true), Poll::Ready(true) | Poll::Pending)
-                | (Poll::Pending, Poll::Ready(true)) => {}
-                (Poll::Pending, Poll::Pending) => return Poll::Pending,
-                (Poll::Ready(false), _) | (_, Poll::Ready(false)) => {
-                    self.transport.disconnected();
-                    return Poll::Ready(None);
-                }
+            let done = [self.poll_write(cx), self.poll_read(cx)];
+            if done.contains(&Poll::Ready(false)) {
+                self.transport.disconnected();
+                return Poll::Ready(None);
+            }
+            if !progress && done == [Poll::Pending; 2] {
+                return Poll::Pending;
             }
         }
     }
@@ -156,8 +156,12 @@ impl Probing {
         }
     }
 
-    /// Whether the connection lives, once some bytes were read.
+    /// Whether the connection lives, once some bytes were read. A peer that does not take its answers is not
+    /// listened to.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.unsent.is_empty() {
+            return Poll::Pending;
+        }
         self.input.reserve(READ_SIZE);
         let count = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input));
         let lives = count.is_ok_and(|count| count > 0);

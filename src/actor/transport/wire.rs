@@ -151,7 +151,9 @@ impl Wire {
                     (_, message) => decode(message, revision),
                 }))
             }
-            Ok(None) if self.connection.is_closed() => Err(ended(self.connection.close_received())),
+            Ok(None) if self.connection.is_closed() && self.linger.is_none() => {
+                Err(ended(self.connection.close_received()))
+            }
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
@@ -286,7 +288,9 @@ fn say_goodbye(
         let close = Close::new(CloseReason::TransportClose);
         let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
         connection.close(Instant::now(), code, close.reason.as_str());
-        connection.transmit(unsent);
+    }
+    connection.transmit(unsent);
+    if !unsent.is_empty() {
         // What does not fit is lost, and the connection ends all the same.
         let _ = write(unsent);
     }

@@ -16,6 +16,13 @@ impl Session {
         matches!(self.state.link(), Some(Link::WebSocket(WebSocket { held: None })))
     }
 
+    /// Whether the write buffer is half full: a peer that does not take what it is told should be listened to again
+    /// when it has, lest answers to it fill the rest.
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.buffered > self.config.max_buffered_bytes / 2
+    }
+
     /// A packet came in on the WebSocket that is the transport; or what came in was none.
     pub fn handle_frame(&mut self, now: Instant, packet: Result<Packet, DecodeError>) {
         if !self.is_reading() {
