@@ -66,6 +66,7 @@ pub(crate) struct Settings {
     http_compression: Option<Threshold>,
     /// `built-in`, or `actix-web-actors` (feature `ws_engine`).
     ws_engine: Option<String>,
+    handover: Option<bool>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -248,6 +249,7 @@ impl Settings {
                 .as_ref()
                 .map(|names| names.iter().map(|name| transport(name)).collect()),
         );
+        set(&mut config.handover, self.handover);
         set(&mut config.ws_engine, self.ws_engine.as_deref().map(ws_engine));
         set(&mut config.origins, self.origins.as_ref().map(origins));
         config.initial_packet = self.initial_packet.clone().map(Data::from);

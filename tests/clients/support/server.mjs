@@ -7,8 +7,9 @@ import { within } from "./wait.mjs";
 
 const BUILT = fileURLToPath(new URL("../../../target/debug/examples/echo", import.meta.url));
 
-/** Flags of every server: ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run. */
+/** Flags of every server of a whole run: ENGINEIO_WS_ENGINE names the WebSocket engine, ENGINEIO_FLAGS has any others. */
 const ENGINE = process.env.ENGINEIO_WS_ENGINE ? ["--ws-engine", process.env.ENGINEIO_WS_ENGINE] : [];
+const FLAGS = [...ENGINE, ...(process.env.ENGINEIO_FLAGS ?? "").split(" ").filter(Boolean)];
 
 const running = new Set();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
@@ -37,7 +38,7 @@ export class EchoServer {
       throw new Error(`no echo server at ${path}: "cargo build --example echo" makes it, or set ENGINEIO_ECHO`);
     }
     const port = flags.includes("--port") ? [] : ["--port", "0"];
-    const child = spawn(path, [...port, ...ENGINE, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(path, [...port, ...FLAGS, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
     const server = new EchoServer(child);
     try {
       await within(server.#address(), `"listening on" from ${path} ${flags.join(" ")}`);

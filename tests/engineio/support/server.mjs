@@ -32,9 +32,11 @@ process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
  * `options.config` says otherwise. `config.preset: "default"` gives this library's own.
  */
 export async function listen(t, options = {}) {
-  // ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run.
+  // For a whole run: ENGINEIO_WS_ENGINE names the WebSocket engine, ENGINEIO_FLAGS may say --no-handover.
   const wsEngine = process.env.ENGINEIO_WS_ENGINE;
-  const config = { preset: "engine_io_6", allowEIO3: true, ...(wsEngine && { wsEngine }), ...options.config };
+  const noHandover = process.env.ENGINEIO_FLAGS?.includes("--no-handover");
+  const forced = { ...(wsEngine && { wsEngine }), ...(noHandover && { handover: false }) };
+  const config = { preset: "engine_io_6", allowEIO3: true, ...forced, ...options.config };
   const server = await TestServer.start({ ...options, config });
   t.after(() => server.close());
   return server;

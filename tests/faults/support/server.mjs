@@ -6,8 +6,9 @@ import { within } from "./deadline.mjs";
 
 const built = (name) => fileURLToPath(new URL(`../../../target/debug/examples/${name}`, import.meta.url));
 
-/** Flags of every server: ENGINEIO_WS_ENGINE names the WebSocket engine of a whole run. */
+/** Flags of every server of a whole run: ENGINEIO_WS_ENGINE names the WebSocket engine, ENGINEIO_FLAGS has any others. */
 const ENGINE = process.env.ENGINEIO_WS_ENGINE ? ["--ws-engine", process.env.ENGINEIO_WS_ENGINE] : [];
+const FLAGS = [...ENGINE, ...(process.env.ENGINEIO_FLAGS ?? "").split(" ").filter(Boolean)];
 
 /** The program: ENGINEIO_ECHO, or what `cargo build --example echo` leaves. A `.mjs` file is run by node. */
 function command() {
@@ -18,7 +19,7 @@ function command() {
 /** Starts the echo server; `flags` are its command line. Fails when it does not listen within 10 s. */
 export async function startServer(flags = []) {
   const [program, first] = command();
-  return start(program, [...first, "--port", "0", ...ENGINE, ...flags.map(String)]);
+  return start(program, [...first, "--port", "0", ...FLAGS, ...flags.map(String)]);
 }
 
 /** Starts the feeder, ENGINEIO_FEEDER, or what `cargo build --example feeder` leaves. */
