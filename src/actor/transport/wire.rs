@@ -170,7 +170,11 @@ impl Wire {
         cx: &mut Context<'_>,
         mut next: impl FnMut() -> Option<(Frame, bool)>,
     ) -> bool {
-        if self.gone || self.quiet_until.is_some() || !self.poll_unsent(cx) {
+        if self.quiet_until.is_some() {
+            self.keep(next);
+            return false;
+        }
+        if self.gone || !self.poll_unsent(cx) {
             return false;
         }
         let mut out = OUTPUT.take();
@@ -196,6 +200,17 @@ impl Wire {
             OUTPUT.set(out);
         }
         all && !self.gone
+    }
+
+    /// Takes what should leave, and keeps it.
+    fn keep(&mut self, mut next: impl FnMut() -> Option<(Frame, bool)>) {
+        let mut unsent = std::mem::take(&mut self.unsent);
+        while unsent.len() < WRITE_SIZE
+            && let Some((frame, compress)) = next()
+        {
+            self.encode(&frame, compress, &mut unsent);
+        }
+        self.unsent = unsent;
     }
 
     fn encode(&mut self, frame: &Frame, compress: bool, out: &mut BytesMut) {
