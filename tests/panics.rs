@@ -477,6 +477,7 @@ fn a_handler_that_panics_when_dropped() {
     for websocket in &mut sockets[..5] {
         websocket.send("1");
         assert_eq!(websocket.close_code(), Some(1000));
+        websocket.send_frame(8, &1000u16.to_be_bytes());
         dropped.recv_timeout(PATIENCE).expect("a drop");
     }
     assert_clients(&running, 5);
