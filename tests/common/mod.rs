@@ -92,6 +92,11 @@ impl Drop for Host {
     }
 }
 
+/// Whether WebSockets come to own their connections. They do, unless `ENGINEIO_FLAGS` says otherwise.
+pub(crate) fn hands_over() -> bool {
+    !std::env::var("ENGINEIO_FLAGS").is_ok_and(|flags| flags.contains("--no-handover"))
+}
+
 /// Runs an `App` of these services and wraps: `host!(|| App::new().service(..))`, with `workers` threads.
 #[macro_export]
 macro_rules! host {
@@ -101,12 +106,14 @@ macro_rules! host {
     ($factory:expr, $workers:expr) => {{
         let (listener, addr) = $crate::common::port();
         let http = actix_web::HttpServer::new($factory)
-            .on_connect(engineio::on_connect)
             .h1_allow_half_closed(false)
             .disable_signals()
-            .workers($workers)
-            .listen(listener)
-            .expect("the port is bound");
+            .workers($workers);
+        let http = match $crate::common::hands_over() {
+            true => http.on_connect(engineio::on_connect),
+            false => http,
+        };
+        let http = http.listen(listener).expect("the port is bound");
         $crate::common::Host::new(addr, http.run())
     }};
 }

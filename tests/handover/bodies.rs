@@ -179,3 +179,25 @@ fn behind_requests_on_the_same_connection() {
     accepted.assert_handed_over(&websocket.http);
     websocket.echo("hi");
 }
+
+/// The session lives on the thread that took its handshake, and its WebSocket may be accepted on another one.
+#[test]
+fn across_threads() {
+    let accepted = Accepted::default();
+    let on_connect = accepted.on_connect();
+    let running = run(move |listener| {
+        let server = echo(patient());
+        let engine = server.clone();
+        let http = HttpServer::new(move || App::new().service(engineio::scope(&engine)))
+            .on_connect(on_connect)
+            .h1_allow_half_closed(false)
+            .disable_signals()
+            .workers(3);
+        (server, http.listen(listener).expect("listen").run())
+    });
+    let mut sockets: Vec<_> = (0..30).flat_map(|_| both(running.address)).collect();
+    for (index, websocket) in sockets.iter_mut().enumerate() {
+        accepted.assert_handed_over(&websocket.http);
+        websocket.echo(&index.to_string());
+    }
+}

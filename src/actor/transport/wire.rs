@@ -169,7 +169,7 @@ impl Wire {
     /// Whether frames may be [pushed](Self::push) now. If not, the next [`poll_flush`](Self::poll_flush) tells when.
     #[inline]
     pub(in crate::actor) fn has_room(&self) -> bool {
-        self.unsent.len() < WRITE_SIZE && !self.blocked && self.quiet_until.is_none() && !self.gone
+        self.unsent.len() < WRITE_SIZE && !self.blocked && !self.gone
     }
 
     /// Encodes a frame, to be written by the next [`poll_flush`](Self::poll_flush).
