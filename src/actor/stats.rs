@@ -36,7 +36,7 @@ pub struct Stats {
     /// Those of them that came to nothing; the rest is under way.
     pub upgrades_failed: u64,
     /// Bytes that wait in write buffers for their transport, each packet counted with 64 bytes more than it has. What
-    /// lies in mailboxes is not among them.
+    /// lies in mailboxes, or is on its way in a connection, is not among them.
     pub buffered_bytes: u64,
     /// Sends that were refused because the write buffer had no room for them.
     pub sends_refused: u64,

@@ -64,6 +64,10 @@ impl SocketActor {
         }
         self.turn = TURN;
         self.seat.listen(task.waker());
+        // The open packet leaves before anything is read.
+        if self.session.buffered_bytes() > 0 {
+            self.put_out(task);
+        }
         loop {
             let took = self.take_in(now, task);
             self.collect(u64::MAX);
@@ -89,7 +93,7 @@ impl SocketActor {
         loop {
             // A session that is over still waits for its peer's close frame.
             let wants = (self.session.is_reading() && !self.session.is_congested()) || self.is_over();
-            let Some(wire) = self.wire.as_mut().filter(|wire| wants && !wire.is_gone()) else {
+            let Some(wire) = self.wire.as_mut().filter(|wire| wants && wire.is_readable()) else {
                 return any;
             };
             let lost = match wire.poll_packet(now, self.session.revision()) {

@@ -252,6 +252,11 @@ impl Wire {
         self.gone || (closed && self.unsent.is_empty() && !self.connection.has_transmit())
     }
 
+    /// Whether it may be read: it is there, and the first packet may leave.
+    pub(in crate::actor) fn is_readable(&self) -> bool {
+        !self.gone && self.quiet_until.is_none()
+    }
+
     /// Whether the connection has been lost.
     pub(in crate::actor) fn is_gone(&self) -> bool {
         self.gone
