@@ -2,6 +2,7 @@
 //! here and nothing of HTTP is known; `proto` and `ws` are asked, `http` is served.
 
 mod builder;
+mod clock;
 mod current;
 mod guard;
 mod handle;

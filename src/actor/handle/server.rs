@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Addr;
 
 use super::Socket;
 use crate::actor::builder::{IdGenerator, ServerBuilder};
+use crate::actor::clock;
 use crate::actor::handler::Application;
 use crate::actor::limits::{Permit, Places};
 use crate::actor::messages::{Register, Shutdown, ShutdownNow};
@@ -179,7 +180,7 @@ impl Server {
         if !self.is_ready() {
             return Err(Refusal::ServerClosing);
         }
-        self.0.places.take(ip, transport, Instant::now())
+        self.0.places.take(ip, transport, clock::now())
     }
 
     pub(in crate::actor) async fn register(&self, socket: Socket) -> Result<(), OpenError> {
