@@ -5,6 +5,7 @@ mod builder;
 mod clock;
 mod current;
 mod guard;
+mod guarded;
 mod handle;
 mod handler;
 mod handshake;
@@ -27,5 +28,5 @@ pub use server::ServerActor;
 pub use socket::SocketActor;
 pub use stats::{Refused, RoundTrips, SocketStats, Stats};
 
-pub(crate) use handle::OpenError;
+pub(crate) use guarded::guarded;
 pub(crate) use socket::Opened;

@@ -59,6 +59,23 @@ pub(crate) enum OpenError {
     Panicked,
 }
 
+impl OpenError {
+    /// What the client is told.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            OpenError::Closing => Refusal::ServerClosing,
+            OpenError::Duplicate => {
+                log::error!(target: "engineio::server", "generate_id made an id that is taken");
+                Refusal::Internal
+            }
+            OpenError::Panicked => {
+                log::error!(target: "engineio::server", "the application panicked at a connection");
+                Refusal::Internal
+            }
+        }
+    }
+}
+
 impl Server {
     /// A server to be set up.
     pub fn builder() -> ServerBuilder {
@@ -145,7 +162,7 @@ impl Server {
         self.0.config.clone()
     }
 
-    pub(crate) fn id_generator(&self) -> Option<&IdGenerator> {
+    pub(in crate::actor) fn id_generator(&self) -> Option<&IdGenerator> {
         self.0.generate_id.as_ref()
     }
 
