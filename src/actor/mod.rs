@@ -2,9 +2,11 @@
 //! here and nothing of HTTP is known; `proto` and `ws` are asked, `http` is served.
 
 mod builder;
+mod clock;
 mod current;
 mod fanout;
 mod guard;
+mod guarded;
 mod handle;
 mod handler;
 mod handshake;
@@ -27,5 +29,5 @@ pub use server::ServerActor;
 pub use socket::SocketActor;
 pub use stats::{Refused, RoundTrips, SocketStats, Stats};
 
-pub(crate) use handle::OpenError;
+pub(crate) use guarded::guarded;
 pub(crate) use socket::Opened;

@@ -1,13 +1,14 @@
 //! The server's process: it alone writes the registry, and it leads the way down. No request after the
 //! handshake passes through it, and no code of the application runs in it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use tokio::sync::oneshot;
 
+use super::clock;
 use super::handle::{Server, Socket};
 use super::messages::{CloseSession, Idle, Register, Shutdown, ShutdownNow, Unregister};
 use super::registry::RegisterError;
@@ -48,7 +49,7 @@ impl ServerActor {
 /// Ends sessions in good order, one after the other: each at a moment of its own in its share of the time, in an
 /// order that has nothing to do with their age, so that their clients do not come back all at once.
 async fn close_over(window: Duration, mut sockets: Vec<Socket>) {
-    let start = Instant::now();
+    let start = clock::now();
     let mut rng = rand::rng();
     sockets.shuffle(&mut rng);
     let share = window.as_secs_f64() / sockets.len().max(1) as f64;

@@ -17,6 +17,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::tickets::Tickets;
+use super::clock;
 use super::current::{self, Command};
 use super::fanout::Seat;
 use super::guard::Place;
@@ -85,21 +86,21 @@ impl Actor for SocketActor {
         if let Some(timeout) = self.place.unpolled() {
             ctx.notify_later(Unpolled, timeout);
         }
-        self.drain(Instant::now(), ctx);
+        self.drain(clock::now(), ctx);
     }
 }
 
 impl SocketActor {
     /// One call of the session, then all that follows from it.
     fn with_session(&mut self, ctx: &mut Context<Self>, call: impl FnOnce(&mut Session, Instant)) {
-        let now = Instant::now();
+        let now = clock::now();
         call(&mut self.session, now);
         self.drain(now, ctx);
     }
 
     /// Like [`with_session`](Self::with_session), for calls after which the actor must remember who asked.
     fn with_self(&mut self, ctx: &mut Context<Self>, call: impl FnOnce(&mut Self, Instant)) {
-        let now = Instant::now();
+        let now = clock::now();
         call(self, now);
         self.drain(now, ctx);
     }

@@ -1,10 +1,4 @@
-//! What `allow_request` may say, and how it and other code of the application is called without harm.
-
-use std::any::Any;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+//! What `allow_request` may say.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -90,17 +84,4 @@ impl Reject {
         let body = serde_json::json!({ "code": self.code, "message": self.message });
         response.content_type("application/json").body(body.to_string())
     }
-}
-
-/// Runs a future of the application's; a panic in it is an error here and nothing else.
-pub(super) async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    std::future::poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(panic) => Poll::Ready(Err(panic)),
-        },
-    )
-    .await
 }

@@ -9,13 +9,13 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::admission::{Accept, Reject, guarded};
+use super::admission::{Accept, Reject};
 use super::linger::drain;
 use super::push::Incoming;
 use super::serving::Step;
 use super::{compress, forwarded, handover, headers, origin, polling, push, websocket};
 use crate::actor::transport::PendingPoll;
-use crate::actor::{Extensions, OpenError, Opened, Server, Socket};
+use crate::actor::{Extensions, Opened, Server, Socket, guarded};
 use crate::proto::{self, BadRequest, Call, Intent, Jsonp, Refusal, Reply, Revision, Sid, Transport};
 use crate::{CloseReason, Config};
 
@@ -209,7 +209,7 @@ impl Door {
         let permit = self.server.admit(ip, transport).map_err(refuse)?;
         let extensions = self.allow(req).await?;
         let handshake = headers::handshake(req, revision, transport, ip, extensions);
-        let sid = self.generate_id(&handshake).await.map_err(refuse)?;
+        let sid = self.server.generate_id(&handshake).await.map_err(refuse)?;
         let io = accept
             .is_some()
             .then(|| handover::connection(req, self.config()))
@@ -218,7 +218,7 @@ impl Door {
             .server
             .open(sid.clone(), handshake, base64, io.is_some(), permit)
             .await;
-        let opened = opened.map_err(|error| refuse(self.open_error(error)))?;
+        let opened = opened.map_err(|error| refuse(error.refusal()))?;
         let mut compress = false;
         let mut response = match (opened, accept) {
             (Opened::Polling(poll), _) => {
@@ -255,40 +255,6 @@ impl Door {
             Err(_) => {
                 log::error!(target: "engineio::server", "allow_request panicked");
                 Err(self.refuse(req, Refusal::Internal))
-            }
-        }
-    }
-
-    async fn generate_id(&self, handshake: &crate::Handshake) -> Result<Sid, Refusal> {
-        let Some(generate) = self.server.id_generator() else {
-            return Ok(Sid::generate());
-        };
-        match guarded(async { generate(handshake).await }).await {
-            Ok(Ok(id)) => Sid::parse(&id).map_err(|error| {
-                log::error!(target: "engineio::server", "generate_id made an unusable id: {error}");
-                Refusal::Internal
-            }),
-            Ok(Err(error)) => {
-                log::warn!(target: "engineio::server", "{error}");
-                Err(BadRequest::IdGeneration.into())
-            }
-            Err(_) => {
-                log::error!(target: "engineio::server", "generate_id panicked");
-                Err(Refusal::Internal)
-            }
-        }
-    }
-
-    fn open_error(&self, error: OpenError) -> Refusal {
-        match error {
-            OpenError::Closing => Refusal::ServerClosing,
-            OpenError::Duplicate => {
-                log::error!(target: "engineio::server", "generate_id made an id that is taken");
-                Refusal::Internal
-            }
-            OpenError::Panicked => {
-                log::error!(target: "engineio::server", "the application panicked at a connection");
-                Refusal::Internal
             }
         }
     }

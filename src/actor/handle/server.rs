@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Addr;
 
 use super::Socket;
 use crate::Config;
 use crate::actor::builder::{IdGenerator, ServerBuilder};
+use crate::actor::clock;
 use crate::actor::fanout::Branches;
 use crate::actor::handler::Application;
 use crate::actor::limits::{Permit, Places};
@@ -58,6 +59,23 @@ pub(crate) enum OpenError {
     Closing,
     /// The application panicked.
     Panicked,
+}
+
+impl OpenError {
+    /// What the client is told.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            OpenError::Closing => Refusal::ServerClosing,
+            OpenError::Duplicate => {
+                log::error!(target: "engineio::server", "generate_id made an id that is taken");
+                Refusal::Internal
+            }
+            OpenError::Panicked => {
+                log::error!(target: "engineio::server", "the application panicked at a connection");
+                Refusal::Internal
+            }
+        }
+    }
 }
 
 impl Server {
@@ -174,7 +192,7 @@ impl Server {
         self.0.config.clone()
     }
 
-    pub(crate) fn id_generator(&self) -> Option<&IdGenerator> {
+    pub(in crate::actor) fn id_generator(&self) -> Option<&IdGenerator> {
         self.0.generate_id.as_ref()
     }
 
@@ -209,7 +227,7 @@ impl Server {
         if !self.is_ready() {
             return Err(Refusal::ServerClosing);
         }
-        self.0.places.take(ip, transport, Instant::now())
+        self.0.places.take(ip, transport, clock::now())
     }
 
     pub(in crate::actor) async fn register(&self, socket: Socket) -> Result<(), OpenError> {

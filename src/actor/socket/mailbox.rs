@@ -1,12 +1,11 @@
 //! The mailbox of a socket: what each message calls. An `if` about the protocol would be in the wrong room.
 
-use std::time::Instant;
-
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use super::SocketActor;
 use super::tickets::Tickets;
+use crate::actor::clock;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
     Probe, ProbeLost, Push, PushBegun, Rest, Send, Unpolled, Upgrade, WireLost,
@@ -228,7 +227,7 @@ impl Handler<Upgrade> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, Upgrade { id, offer }: Upgrade, ctx: &mut Self::Context) {
-        let now = Instant::now();
+        let now = clock::now();
         if self.session.handle_upgrade(now, id).is_ok()
             && let Some(carrier) = offer.take()
         {
@@ -262,7 +261,7 @@ impl Handler<Adopt> for SocketActor {
         {
             self.adopt(handed, Some(OPEN_DELAY), ctx);
         }
-        self.drain(Instant::now(), ctx);
+        self.drain(clock::now(), ctx);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix::prelude::*;
 
 use super::tickets::Tickets;
 use super::{SocketActor, TURN};
+use crate::actor::clock;
 use crate::actor::fanout::LocalBranch;
 use crate::actor::guard::Place;
 use crate::actor::handle::{OpenError, Server, Socket};
@@ -49,7 +49,7 @@ impl Server {
             .application()
             .connect(&socket, &handshake)
             .map_err(|_| OpenError::Panicked)?;
-        let now = Instant::now();
+        let now = clock::now();
         let interest = listeners.interest();
         let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
         let is_websocket = handshake.transport == Transport::WebSocket;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{SocketActor, TURN};
+use crate::actor::clock;
 use crate::actor::messages::Send;
 use crate::actor::transport::{Handed, Wire};
 use crate::proto::{Close, CloseReason, DecodeError, Packet};
@@ -36,7 +37,7 @@ impl SocketActor {
         quiet_for: Option<Duration>,
         ctx: &mut actix::Context<Self>,
     ) {
-        let quiet_until = quiet_for.map(|quiet_for| Instant::now() + quiet_for);
+        let quiet_until = quiet_for.map(|quiet_for| clock::now() + quiet_for);
         match Wire::new(handed, quiet_until) {
             Ok(wire) => {
                 self.wire = Some(Box::new(wire));
@@ -57,7 +58,7 @@ impl SocketActor {
     }
 
     fn pump_wire(&mut self, ctx: &mut actix::Context<Self>, task: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
+        let now = clock::now();
         match &mut self.wire {
             Some(wire) => wire.handle_timeout(now),
             None => return Poll::Ready(()),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::link::{Link, Outbound};
 use super::offer::{Carrier, Offer};
+use crate::actor::clock;
 use crate::actor::handle::Socket;
 use crate::actor::messages;
 use crate::proto::{self, Close, CloseReason, Detail, Packet, ProbeId, ProbeStep, Revision};
@@ -66,7 +67,7 @@ pub(crate) struct Failed(pub(crate) &'static str);
 impl Attachment {
     /// Of the transport of a session that begins on a WebSocket.
     pub(crate) fn direct(link: Arc<Link>) -> Self {
-        let until = Instant::now() + OPEN_DELAY;
+        let until = clock::now() + OPEN_DELAY;
         Self::new(link, Role::Opening { until })
     }
 
@@ -81,7 +82,7 @@ impl Attachment {
             id,
             probe: proto::Probe::default(),
             timeout,
-            deadline: Instant::now() + timeout,
+            deadline: clock::now() + timeout,
         };
         Self::new(link, role)
     }
@@ -152,7 +153,7 @@ impl Attachment {
         let socket = self.link.socket().addr();
         match step {
             ProbeStep::Probe => {
-                *deadline = Instant::now() + *timeout;
+                *deadline = clock::now() + *timeout;
                 socket.do_send(messages::Probe {
                     id,
                     offer: Offer::new(self.link.clone()),

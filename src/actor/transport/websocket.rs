@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::alarm::Alarm;
 use super::attachment::{Attachment, Failed, LINGER, limits};
 use super::link::{Link, Outbound};
+use crate::actor::clock;
 use crate::actor::handle::Socket;
 use crate::proto::ProbeId;
 use crate::ws::deflate::Agreement;
@@ -107,7 +108,7 @@ impl WebSocketTransport {
             Ok(()) if self.connection.is_closed() => self.attachment.lost(self.connection.close_received()),
             Ok(()) => {}
             Err(error) => {
-                self.linger = Some(Instant::now() + LINGER);
+                self.linger = Some(clock::now() + LINGER);
                 self.attachment.broken(error);
             }
         }
@@ -153,7 +154,7 @@ impl WebSocketTransport {
                         connection.send(is_text, frame.prefix, payload, out);
                     }
                 }
-                Outbound::Close(code, reason) => connection.close(Instant::now(), code, reason),
+                Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
             });
     }
 
@@ -161,7 +162,7 @@ impl WebSocketTransport {
     fn close_if_failed(&mut self, result: Result<(), Failed>) {
         if let Err(Failed(reason)) = result {
             self.connection
-                .close(Instant::now(), CloseCode::PROTOCOL_ERROR, reason);
+                .close(clock::now(), CloseCode::PROTOCOL_ERROR, reason);
         }
     }
 

@@ -15,6 +15,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::attachment::{LINGER, broken, decode, ended};
 use super::link::{Link, Outbound};
+use crate::actor::clock;
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Encoding, Message};
 
@@ -294,7 +295,7 @@ fn say_goodbye(
     if connection.is_open() {
         let close = Close::new(CloseReason::TransportClose);
         let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        connection.close(Instant::now(), code, close.reason.as_str());
+        connection.close(clock::now(), code, close.reason.as_str());
     }
     connection.transmit(unsent);
     if !unsent.is_empty() {
