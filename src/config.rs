@@ -68,7 +68,8 @@ pub struct Config {
     /// server with `on_connect(engineio::on_connect)`. Else its bytes pass through actix's HTTP dispatcher, which costs
     /// more memory and time; with an alternative `ws_engine` they always do. Default true.
     pub handover: bool,
-    /// The path of all requests, compared exactly: nothing below it is taken. Default `/engine.io/`.
+    /// The path of all requests, compared exactly: nothing below it is taken, and the slash at its end, which clients
+    /// send, is not added as engine.io does. Default `/engine.io/`.
     pub path: String,
     /// Whether an upgrade request under our path that no transport takes is answered and its connection
     /// closed. With `false` it is left to the application's default service. Default true.

@@ -20,7 +20,7 @@ async fn main() -> std::io::Result<()> {
 ```
 
 In an `App` of your own it is [`scope`], what engine.io calls `attach`. An application is told of its sessions in
-one of four ways: closures for all of them (above); an own behaviour inside each socket's actor
+one of [four ways](guide::handlers): closures for all of them (above); an own behaviour inside each socket's actor
 ([`SocketHandler`], the fastest); an actor for each session; or one hub actor for all ([`ServerBuilder::hub`]). The
 last two are told [`Event`]s:
 
@@ -58,65 +58,17 @@ let server = engineio::Server::builder().hub(Lobby::default().start().recipient(
 # }
 ```
 
-# Sending
+# The guide
 
-| | bounded | tells |
-|---|---|---|
-| [`Socket::try_send`] | always | at once: taken, [`SendError::Full`], `Closed` or `TooLarge` |
-| `socket.addr().send(Send::..).await` | once it is handled | when it was flushed to the transport, or why not |
-| `socket.addr().do_send(Send::..)` | once it is handled | nothing; what has no room ends the session |
+- [`guide::handlers`]: who handles a session, and what each way costs
+- [`guide::sending`]: ways to send, bounded buffers, clients that do not read
+- [`guide::deploying`]: setting up `HttpServer`, nginx and HAProxy, several processes, who is let in, the way down,
+  metrics, logging
+- [`guide::compression`]: what it costs, and when to turn it off
+- [`guide::migrating`]: from engine.io, name by name
 
-# The way down
-
-A session lives on the thread that took its handshake and ends with it. [`Server::close`] and [`Server::drain`] are
-the only orderly ways down: both take no new sessions (503, and [`Server::is_ready`] says so to a load balancer) and
-let what is buffered leave first; `drain` spreads the ends over some time, lest all clients come back at once to the
-servers that are left. [`run_until_signal`] and [`listen`] drain on SIGTERM and Ctrl-C, over
-[`Config::drain_window`], before the HTTP server stops; a second signal makes it quick.
-
-# Who is let in
-
-In this order, for each handshake:
-
-1. [`Config::origins`]: from which pages browsers may come, on polling and WebSocket alike.
-2. [`Config::limits`]: sessions in all (503) and for each address (429), handshakes a second (429), sessions that
-   never polled (503), each with `Retry-After`. Behind a proxy name it in [`Config::trusted_proxies`], else all its
-   clients are one address, and have it set `X-Forwarded-For`.
-3. [`Scope::allow_request`]: the application. Who the client is, found out by a token or the cookie of a session, is
-   handed to its handler by [`Accept::with`] and found in [`Handshake::extensions`].
-
-# Watching it
-
-[`Server::stats`] and [`Socket::stats`] count sessions, messages, bytes, upgrades, ends, refusals, what waits and how
-far clients are; with the feature `metrics` they are a page for Prometheus. [`Close`] says of an end which
-side it was, and what is known in numbers.
-
-# Setting up `HttpServer`
-
-- `h1_allow_half_closed(false)`: else actix does not tell that the client of a waiting poll has left, and what is
-  sent to it is lost until the ping timeout.
-- `client_disconnect_timeout(Duration::ZERO)`: else the TCP connection of a closed WebSocket stays for a second.
-- `keep_alive(KeepAlive::Os)`: else a client that sends every few seconds opens a connection each time.
-- a session's id is a secret in the URL: give actix's `Logger` a format without the query, such as `"%a %s %D"`.
-- a WebSocket whose peer stops reading loses its session after the ping timeout; its TCP connection stays until the
-  peer or the system ends it, since actix does not ask a response for more while it cannot write.
-
-# Behind a proxy
-
-`examples/deploy` has configurations for nginx and HAProxy with several server processes behind them; the tests run them
-as they are. Whatever the proxy:
-
-- all requests of a session go to the process that has it: by a cookie of the proxy, or by the process's name before
-  the session's id ([`ServerBuilder::generate_id`]);
-- its timeouts are longer than `ping_interval` + `ping_timeout`;
-- it passes `Upgrade` on, buffers no responses, and takes bodies of `max_http_buffer_size`;
-- it ends its request when the client of a waiting poll has left (HAProxy: `option abortonclose`);
-- `Host` arrives as the browser sent it, since origins are compared with it.
-
-# Logging
-
-By the `log` crate, with targets `engineio::server`, `::socket`, `::polling` and `::ws`:
-`RUST_LOG=engineio=debug` is what `DEBUG=engine*` was. Ids are shortened to four characters.
+In an `HttpServer` of your own set `on_connect(engineio::on_connect)` and `h1_allow_half_closed(false)`, and end it by
+[`run_until_signal`]: [why, and what else](guide::deploying#setting-up-httpserver).
 "#
 )]
 //! # The rooms

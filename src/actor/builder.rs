@@ -32,7 +32,9 @@ pub(crate) type IdGenerator = Box<dyn Fn(&Handshake) -> IdFuture + std::marker::
 ///
 /// Sessions are handled by one of: [`behavior`](Self::behavior) (fastest), [`actor`](Self::actor) (an actor
 /// of its own for each), [`hub`](Self::hub) (one actor for all); of several the last counts. The `on_*`
-/// closures are called besides, for every session, and before.
+/// closures are called besides, for every session, and hear of each event first (but the factory of a behaviour or an
+/// actor is called before [`on_connection`](Self::on_connection)). [`guide::handlers`](crate::guide::handlers) compares
+/// them.
 #[derive(Default)]
 pub struct ServerBuilder {
     config: Config,
@@ -185,8 +187,9 @@ impl ServerBuilder {
     }
 
     /// Makes the ids of the sessions; without it they are 24 base64url characters of randomness. Whoever
-    /// knows an id can take the session over, so do not let it be guessed. At most 64 bytes of
-    /// `[A-Za-z0-9_.~-]`; anything else, or an id that is taken, is refused with 500 and an error in the log.
+    /// knows an id can take the session over, so do not let it be guessed: put what you want to see in it before or
+    /// behind [`Sid::generate`](crate::Sid::generate). At most 64 bytes of `[A-Za-z0-9_.~-]`; anything else, or an id
+    /// that is taken, is refused with 500 and an error in the log.
     pub fn generate_id<F, R>(mut self, generate: F) -> Self
     where
         F: Fn(&Handshake) -> R + std::marker::Send + Sync + 'static,

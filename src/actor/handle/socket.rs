@@ -183,7 +183,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the session in good order: what was sent before arrives first.
+    /// Ends the session in good order: what was sent before leaves first, for which it has up to 30 seconds. What is
+    /// sent afterwards is refused.
     pub fn close(&self) {
         self.close_by(CloseSession {
             close: CloseReason::ForcedClose.into(),
