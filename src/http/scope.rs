@@ -31,6 +31,7 @@ use crate::proto::{BadRequest, Refusal};
 ///     .on_message(|socket, data| { let _ = socket.try_send(data); })
 ///     .start();
 /// HttpServer::new(move || App::new().service(engineio::scope(&server)))
+///     .on_connect(engineio::on_connect) // WebSockets get connections of their own
 ///     .h1_allow_half_closed(false) // else a client that leaves a poll is not seen
 ///     .client_disconnect_timeout(std::time::Duration::ZERO) // else a closed WebSocket lingers for 1 s
 ///     .bind(("127.0.0.1", 3000))?
@@ -38,6 +39,8 @@ use crate::proto::{BadRequest, Refusal};
 ///     .await
 /// # }
 /// ```
+///
+/// What else is to be set, and why: [`guide::deploying`](crate::guide::deploying).
 pub fn scope(server: &Server) -> Scope {
     Scope {
         door: Door::new(server.clone()),
