@@ -43,11 +43,7 @@ impl Handler<Event> for Lobby {
         match event {
             Event::Connection { socket, .. } => drop(self.0.insert(socket)),
             Event::Close { socket, .. } => drop(self.0.remove(&socket)),
-            Event::Message { data, .. } => {
-                for other in &self.0 {
-                    other.addr().do_send(engineio::Send::new(data.clone()));
-                }
-            }
+            Event::Message { socket, data, .. } => socket.server().broadcast_to(&self.0, data),
             _ => {}
         }
     }
