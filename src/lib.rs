@@ -93,13 +93,21 @@ side it was, and what is known in numbers.
 
 # Setting up `HttpServer`
 
+- `on_connect(engineio::on_connect)`: each WebSocket leaves the HTTP server with its 101 (or, if its session began on
+  polling, when it is upgraded), and its socket's actor reads and writes the TCP connection itself. That works for plain
+  HTTP/1.1 under Unix. Behind TLS, without this line, or with [`Config::handover`] false, its bytes pass through actix's
+  dispatcher as before; a proxy that ends TLS in front of the server brings the better way back.
 - `h1_allow_half_closed(false)`: else actix does not tell that the client of a waiting poll has left, and what is
   sent to it is lost until the ping timeout.
 - `client_disconnect_timeout(Duration::ZERO)`: else the TCP connection of a closed WebSocket stays for a second.
 - `keep_alive(KeepAlive::Os)`: else a client that sends every few seconds opens a connection each time.
 - a session's id is a secret in the URL: give actix's `Logger` a format without the query, such as `"%a %s %D"`.
-- a WebSocket whose peer stops reading loses its session after the ping timeout; its TCP connection stays until the
-  peer or the system ends it, since actix does not ask a response for more while it cannot write.
+- a connection that has left the HTTP server is none of its own any more: `max_connections` does not count it (our
+  [`Limits`] count sessions), and `ServerHandle::stop` does not wait for it. [`Server::close`] closes it with 1001 and
+  waits for the answer; `shutdown_timeout` does not matter to it.
+- a WebSocket whose peer stops reading loses its session after the ping timeout, and its TCP connection with it. If that
+  has stayed in the HTTP server it goes on until the peer or the system ends it, since actix does not ask a response
+  for more while it cannot write.
 
 # Behind a proxy
 

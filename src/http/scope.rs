@@ -31,6 +31,7 @@ use crate::proto::{BadRequest, Refusal};
 ///     .on_message(|socket, data| { let _ = socket.try_send(data); })
 ///     .start();
 /// HttpServer::new(move || App::new().service(engineio::scope(&server)))
+///     .on_connect(engineio::on_connect) // else WebSockets stay in the HTTP server: slower, and more memory
 ///     .h1_allow_half_closed(false) // else a client that leaves a poll is not seen
 ///     .client_disconnect_timeout(std::time::Duration::ZERO) // else a closed WebSocket lingers for 1 s
 ///     .bind(("127.0.0.1", 3000))?
