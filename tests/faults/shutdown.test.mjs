@@ -5,7 +5,7 @@ import { connect, event } from "./support/client.mjs";
 import { until, within } from "./support/deadline.mjs";
 import { Connection, Polling, decode, isKnown } from "./support/raw.mjs";
 import { startServer } from "./support/server.mjs";
-import { WebSocket } from "./support/websocket.mjs";
+import { CLOSE, WebSocket } from "./support/websocket.mjs";
 
 const PEERS = 100;
 const WITHIN_MS = 2000;
@@ -20,6 +20,39 @@ async function parked(port, eio) {
 /** Every connection has been answered or read, so that the signal finds what it is about. */
 async function settled(peers) {
   await Promise.all(peers.map(async ({ session }) => assert.equal((await session.post(session.eio === 4 ? "6" : "1:6")).status, 200)));
+}
+
+const direct = (port) => WebSocket.open(port, { EIO: 4 });
+
+/** A session that has moved to its WebSocket. */
+async function upgraded(port) {
+  const { sid } = await Polling.open(port, 4);
+  const websocket = await WebSocket.open(port, { EIO: 4, sid });
+  websocket.send("2probe");
+  assert.equal(await websocket.text(), "3probe");
+  websocket.send("5");
+  return websocket;
+}
+
+/** Keeps eight numbered messages in flight. `end` gives the code of the server's close frame. */
+function flow(websocket) {
+  let [sent, heard] = [0, 0];
+  const run = async () => {
+    while (sent < 8) websocket.send(`4${sent++}`);
+    for (;;) {
+      const { opcode, payload } = await websocket.next("an echo or the end");
+      if (opcode === CLOSE) {
+        websocket.frame(CLOSE, payload);
+        await websocket.connection.closed();
+        return payload.readUInt16BE(0);
+      }
+      assert.equal(payload.toString(), `4${heard++}`);
+      websocket.send(`4${sent++}`);
+    }
+  };
+  const end = run();
+  end.catch(() => {});
+  return { end, heard: () => heard };
 }
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
@@ -80,6 +113,23 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
       websocket.destroy();
       assert.deepEqual(await within(server.exited, WITHIN_MS, "the process ends"), { code: 0, signal: null });
     } finally {
+      await server.stop();
+    }
+  });
+
+  test(`${signal} while messages flow on ${PEERS} WebSockets: echoes in order up to a close frame, exit code 0`, { timeout: 30000 }, async () => {
+    const server = await startServer(["--workers", "2"]);
+    const websockets = [];
+    try {
+      for (let at = 0; at < PEERS; at++) websockets.push(await (at % 2 ? upgraded : direct)(server.port));
+      const flows = websockets.map(flow);
+      await until(() => flows.every(({ heard }) => heard() > 20), 10000, "messages flow everywhere");
+      server.signal(signal);
+      const ends = await Promise.all(flows.map(({ end }) => end));
+      assert.deepEqual(new Set(ends), new Set([1001]));
+      assert.deepEqual(await within(server.exited, WITHIN_MS + 3000, "the process ends"), { code: 0, signal: null });
+    } finally {
+      for (const websocket of websockets) websocket.destroy();
       await server.stop();
     }
   });
