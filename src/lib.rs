@@ -140,6 +140,8 @@ pub mod ws;
 
 #[cfg(feature = "server")]
 pub mod guide;
+#[cfg(feature = "test")]
+pub mod test;
 
 #[cfg(feature = "server")]
 mod actor;
