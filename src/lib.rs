@@ -91,6 +91,11 @@ In this order, for each handshake:
 far clients are; with the feature `metrics` they are a page for Prometheus. [`Close`] says of an end which
 side it was, and what is known in numbers.
 
+# Testing
+
+With the feature `test` of a dev-dependency, `engineio::test` has clients for tests of your own handlers: in the same
+process, without a port, and in virtual time, so that a ping timeout is over at once.
+
 # Setting up `HttpServer`
 
 - `h1_allow_half_closed(false)`: else actix does not tell that the client of a waiting poll has left, and what is

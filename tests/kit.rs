@@ -196,6 +196,25 @@ fn text_and_binary_go_to_and_fro_on_both_transports_in_both_revisions() {
 }
 
 #[test]
+fn a_broadcast_reaches_everybody_in_order() {
+    test::run(async {
+        let server = Server::builder().start();
+        let [alice, bob] = [polling(&server).await, websocket(&server).await];
+        let numbers = || (0..100).map(|number: u32| number.to_string());
+        for text in numbers() {
+            server.broadcast(text);
+        }
+        for text in numbers() {
+            alice.expect(text.clone()).await;
+            bob.expect(text).await;
+        }
+        server.broadcast_except([alice.socket()], "for the others");
+        bob.expect("for the others").await;
+        alice.expect_nothing(Duration::from_secs(1)).await;
+    });
+}
+
+#[test]
 fn the_application_sees_the_handshake() {
     #[derive(Debug, Clone, PartialEq)]
     struct Claims(u32);
@@ -341,6 +360,21 @@ fn the_heartbeat_goes_on_for_hours_and_a_stalled_client_times_out() {
             }
         });
     }
+}
+
+#[test]
+fn an_upgrade_that_is_given_up_leaves_the_session_on_polling() {
+    test::run(async {
+        let server = echo().start();
+        let client = polling(&server).await;
+        client.stall();
+        let given_up = actix_rt::time::timeout(Duration::from_secs(1), client.upgrade()).await;
+        assert!(given_up.is_err());
+        client.resume();
+        client.send("still here");
+        client.expect("still here").await;
+        assert_eq!(client.upgrade().await, Ok(()));
+    });
 }
 
 #[test]

@@ -30,6 +30,7 @@ struct Tasks {
     poll: Option<Task>,
     /// Pushes, or carries all by a WebSocket.
     carry: Task,
+    /// Held, to end with its client.
     _heartbeat: Option<Task>,
 }
 
@@ -57,11 +58,11 @@ impl Client {
             Opened::Awaiting(_) => return Err(Refusal::Internal),
         };
         let is_websocket = poll.is_none();
-        let is_heart = peer.socket.protocol() == Revision::V3;
+        let sends_pings = peer.socket.protocol() == Revision::V3;
         let tasks = Tasks {
             poll,
             carry,
-            _heartbeat: is_heart.then(|| Task::spawn(peer.clone().ping())),
+            _heartbeat: sends_pings.then(|| Task::spawn(peer.clone().ping())),
         };
         // One that polls is not connected before it does.
         let begun = |state: &mut State| state.over || state.opened && (is_websocket || state.polling);

@@ -8,10 +8,7 @@
 //! ```
 //! use engineio::{CloseReason, Server, test};
 //!
-//! # #[derive(Debug)] struct Broken;
-//! # impl From<engineio::proto::Refusal> for Broken { fn from(_: engineio::proto::Refusal) -> Self { Broken } }
-//! # impl From<test::UpgradeFailed> for Broken { fn from(_: test::UpgradeFailed) -> Self { Broken } }
-//! # fn main() -> Result<(), Broken> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! test::run(async {
 //!     let server = Server::builder()
 //!         .on_message(|socket, data| drop(socket.try_send(data)))
@@ -35,7 +32,8 @@
 //! ```
 //!
 //! What expects something panics if it does not come, and says what came instead. It waits for a minute more than
-//! `ping_interval` + `ping_timeout` of the server's options.
+//! `ping_interval` + `ping_timeout` of the server's options. What an actor of the application has made of it is seen
+//! behind [`settle`].
 //!
 //! Not known here is what belongs to HTTP: origins, CORS, cookies that are set, `allow_request` (hand over what it
 //! would by [`Connect::extension`]), `trusted_proxies`, compression. Time does not wait for other threads, nor for real
@@ -75,7 +73,7 @@ pub async fn advance(time: Duration) {
     actix_rt::time::sleep(time).await;
 }
 
-/// Lets all happen that can happen now: it takes a millisecond, which begins when nothing is left to be done.
+/// Lets all happen that can happen now: a millisecond passes as soon as nothing is left to be done.
 pub async fn settle() {
     advance(Duration::from_millis(1)).await;
 }

@@ -50,10 +50,7 @@ impl WebSocket {
             websocket.receive();
             peer.look(|state| (!state.polling && !state.pushing).then_some(()))
         });
-        if is_idle.await.is_none() {
-            peer.update(|state| state.paused = false);
-            return None;
-        }
+        is_idle.await?;
         websocket.send([Packet::new(PacketType::Upgrade)]);
         Some(websocket)
     }
@@ -149,6 +146,13 @@ impl WebSocket {
             self.closed = true;
         }
         packets
+    }
+}
+
+/// Whatever waits for its upgrade waits no longer.
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        self.peer.update(|state| state.paused = false);
     }
 }
 
