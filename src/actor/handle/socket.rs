@@ -44,7 +44,7 @@ pub(in crate::actor) struct SocketShared {
     round_trip: AtomicU32,
     /// Somebody has asked it to close: nothing that is sent from here on would arrive.
     closing: AtomicBool,
-    /// How it has ended, for a test.
+    /// How it has ended: what a test waits for.
     #[cfg(feature = "test")]
     end: tokio::sync::watch::Sender<Option<Close>>,
 }
@@ -284,6 +284,7 @@ impl Socket {
         }
     }
 
+    /// How it has ended, once that is told.
     #[cfg(feature = "test")]
     pub(crate) fn end(&self) -> &tokio::sync::watch::Sender<Option<Close>> {
         &self.0.end
