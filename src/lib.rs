@@ -64,7 +64,8 @@ let server = engineio::Server::builder().hub(Lobby::default().start().recipient(
 - [`guide::migrating`]: from engine.io, name by name
 
 In an `HttpServer` of your own set `on_connect(engineio::on_connect)` and `h1_allow_half_closed(false)`, and end it by
-[`run_until_signal`]: [why, and what else](guide::deploying#setting-up-httpserver).
+[`run_until_signal`]: [why, and what else](guide::deploying#setting-up-httpserver). With the feature `test`,
+`engineio::test` has clients for tests of your own handlers: in the same process, without a port, in virtual time.
 "#
 )]
 //! # The rooms
@@ -91,6 +92,8 @@ pub mod ws;
 
 #[cfg(feature = "server")]
 pub mod guide;
+#[cfg(feature = "test")]
+pub mod test;
 
 #[cfg(feature = "server")]
 mod actor;

@@ -14,6 +14,8 @@ use crate::actor::handshake::Handshake;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
+#[cfg(feature = "test")]
+use crate::proto::Close;
 use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport, cost};
 
 /// A client: one session, from handshake to close, whatever its transport.
@@ -42,6 +44,9 @@ pub(in crate::actor) struct SocketShared {
     round_trip: AtomicU32,
     /// Somebody has asked it to close: nothing that is sent from here on would arrive.
     closing: AtomicBool,
+    /// How it has ended: what a test waits for.
+    #[cfg(feature = "test")]
+    end: tokio::sync::watch::Sender<Option<Close>>,
 }
 
 impl Socket {
@@ -71,6 +76,8 @@ impl Socket {
             bytes_out: Counter::default(),
             round_trip: AtomicU32::new(0),
             closing: AtomicBool::new(false),
+            #[cfg(feature = "test")]
+            end: Default::default(),
         }))
     }
 
@@ -276,6 +283,12 @@ impl Socket {
         if status != before {
             self.0.status.store(status.pack(), Ordering::Release);
         }
+    }
+
+    /// How it has ended, once that is told.
+    #[cfg(feature = "test")]
+    pub(crate) fn end(&self) -> &tokio::sync::watch::Sender<Option<Close>> {
+        &self.0.end
     }
 
     pub(in crate::actor) fn mark_closed(&self) {

@@ -277,7 +277,7 @@ pub(super) fn ended(frame: Option<&CloseFrame>) -> Close {
 }
 
 /// A WebSocket message as a packet.
-pub(in crate::actor) fn decode(message: Message, revision: Revision) -> Result<Packet, proto::DecodeError> {
+pub(crate) fn decode(message: Message, revision: Revision) -> Result<Packet, proto::DecodeError> {
     match message {
         Message::Text(text) => Packet::from_text(text, revision),
         Message::Binary(bytes) => Packet::from_binary(bytes, revision),

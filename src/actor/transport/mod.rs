@@ -11,7 +11,10 @@ mod pool;
 mod websocket;
 mod wire;
 
-pub(super) use attachment::{OPEN_DELAY, decode};
+#[cfg(any(feature = "test", feature = "ws_engine"))]
+pub(crate) use attachment::Attachment;
+pub(super) use attachment::OPEN_DELAY;
+pub(crate) use attachment::decode;
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
 pub(crate) use link::{Link, Outbound};
@@ -23,6 +26,6 @@ pub(super) use wire::Wire;
 #[cfg(feature = "ws_engine")]
 pub(crate) use {
     alarm::Alarm,
-    attachment::{Attachment, Failed, LINGER},
+    attachment::{Failed, LINGER},
     websocket::CHUNK,
 };
