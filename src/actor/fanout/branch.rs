@@ -1,6 +1,6 @@
 //! One thread's part of the fan-out: what was posted to it, and a seat for each of its sockets.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
@@ -120,6 +120,8 @@ impl Branch {
 pub(in crate::actor) struct LocalBranch {
     shared: Arc<Branch>,
     seats: RefCell<Seats>,
+    /// How many broadcasts lie in all inboxes together: mostly none, and then nobody need look.
+    mail: Cell<usize>,
     server: Arc<Branches>,
 }
 
@@ -150,6 +152,7 @@ impl LocalBranch {
         let branch = Rc::new(LocalBranch {
             shared: shared.clone(),
             seats: RefCell::default(),
+            mail: Cell::new(0),
             server: server.clone(),
         });
         LOCAL.with_borrow_mut(|local| local.insert(key, Rc::downgrade(&branch)));
@@ -182,6 +185,7 @@ impl LocalBranch {
     fn hand_out(&self) {
         let posts = self.shared.take();
         let mut seats = self.seats.borrow_mut();
+        let mut taken = 0;
         for (broadcast, audience) in posts {
             match audience {
                 Audience::AllBut(except) => {
@@ -191,19 +195,20 @@ impl LocalBranch {
                             generation: entry.generation,
                         };
                         if !except.contains(&id) {
-                            entry.take(&broadcast);
+                            taken += entry.take(&broadcast);
                         }
                     }
                 }
                 Audience::These(these) => {
                     for id in these {
                         if let Some(entry) = seats.entry(id) {
-                            entry.take(&broadcast);
+                            taken += entry.take(&broadcast);
                         }
                     }
                 }
             }
         }
+        self.mail.set(self.mail.get() + taken);
     }
 }
 
@@ -226,16 +231,18 @@ impl Seats {
 }
 
 impl Entry {
-    fn take(&mut self, broadcast: &Arc<Broadcast>) {
+    /// Returns how many it has taken.
+    fn take(&mut self, broadcast: &Arc<Broadcast>) -> usize {
         let is_first = self.inbox.is_empty();
         match (&self.waker, &self.socket) {
             (Some(waker), _) if is_first => waker.wake_by_ref(),
             (None, Some(socket)) if is_first => socket.addr().do_send(Collect),
             // Nobody sits here (yet, or any more).
-            (None, None) => return,
+            (None, None) => return 0,
             _ => {}
         }
         self.inbox.push_back(broadcast.clone());
+        1
     }
 }
 
@@ -314,7 +321,20 @@ impl Seat {
     }
 
     /// The next broadcast that was handed out, if it comes before what was sent after the broadcast of this number.
+    #[inline]
     pub(in crate::actor) fn next(&self, after: u64) -> Option<Arc<Broadcast>> {
+        let mail = self.branch.mail.get();
+        if mail == 0 {
+            return None;
+        }
+        let next = self.look(after);
+        if next.is_some() {
+            self.branch.mail.set(mail - 1);
+        }
+        next
+    }
+
+    fn look(&self, after: u64) -> Option<Arc<Broadcast>> {
         self.with_entry(|entry| {
             let is_next = entry.inbox.front()?.number() <= after;
             let next = if is_next { entry.inbox.pop_front() } else { None };
@@ -340,6 +360,10 @@ impl Drop for Seat {
         });
         seats.free.push(self.id.index);
         drop(seats);
+        if let Some((_, _, inbox)) = &left {
+            let mail = &self.branch.mail;
+            mail.set(mail.get() - inbox.len());
+        }
         // What a socket holds is dropped when nothing is borrowed.
         drop(left);
     }
