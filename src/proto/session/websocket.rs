@@ -48,7 +48,6 @@ impl Session {
     #[inline]
     pub fn take_message(&mut self, now: Instant, packet: Packet) -> Data {
         debug_assert!(self.takes(&packet) && self.outputs.is_empty());
-        self.tally.came_in(&packet);
         self.heartbeat.seen(now);
         self.tally.came_in(&packet);
         packet.data
