@@ -142,3 +142,38 @@ fn a_peer_that_stops_reading() {
     }
     assert_clients(&running, 0);
 }
+
+/// What is told of sends and what is told of messages meet in one wake.
+#[test]
+fn events_of_sends_and_messages_at_once() {
+    const MESSAGES: usize = 2_000;
+    let drains = Arc::new(AtomicUsize::new(0));
+    let count = drains.clone();
+    let running = start(1, move || {
+        Server::builder()
+            .config(patient())
+            .on_drain(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+            .on_message(|socket, data| {
+                let _ = socket.try_send(data);
+            })
+            .start()
+    });
+    let mut websocket = WebSocket::open(running.address);
+    let socket = running.server.clients().pop().expect("the session");
+    let sender = std::thread::spawn(move || {
+        for _ in 0..MESSAGES {
+            socket.try_send("sent").expect("there is room");
+            std::thread::yield_now();
+        }
+    });
+    for _ in 0..MESSAGES {
+        websocket.send("4echoed");
+    }
+    for _ in 0..2 * MESSAGES {
+        assert!(matches!(&*websocket.text(), "4sent" | "4echoed"));
+    }
+    sender.join().expect("no panic");
+    assert!(drains.load(Ordering::Relaxed) > 0);
+}

@@ -2,7 +2,7 @@
 //! mailbox is empty whenever the pump runs, so what many messages want sent leaves in one write.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -43,8 +43,6 @@ impl SocketActor {
                 self.wire = Some(Box::new(wire));
                 ctx.spawn(Pump);
                 if let Some(quiet_for) = quiet_for {
-                    // What the client sent early comes behind the open packet. Nothing is written yet.
-                    self.put_out(&mut Context::from_waker(Waker::noop()));
                     // All it takes is a wake.
                     ctx.run_later(quiet_for, |_, _| ());
                 }
@@ -70,6 +68,8 @@ impl SocketActor {
             self.put_out(task);
         }
         loop {
+            // What a write has to tell comes before what is read.
+            self.perform_all(now);
             let took = self.take_in(now, task);
             self.collect(u64::MAX);
             self.perform_all(now);
