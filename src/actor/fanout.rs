@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::messages::Send;
 use crate::Data;
-use crate::proto::{Frame, Revision};
+use crate::proto::{Frame, Revision, cost};
 use crate::ws::Encoding;
 
 /// Broadcasts of this process, numbered from 1.
@@ -56,6 +56,11 @@ impl Broadcast {
     /// Its place among all broadcasts.
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What it counts for while it waits.
+    fn cost(&self) -> usize {
+        cost(&self.data)
     }
 
     /// The same for one socket.

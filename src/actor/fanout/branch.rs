@@ -32,22 +32,17 @@ pub(in crate::actor) struct Branch {
     letterbox: Mutex<Letterbox>,
     /// The least number of those in it, or [`NONE`]: a look costs no lock.
     first: AtomicU64,
+    /// How many bytes may lie in it: while its thread is held up, more is lost, as it would be on a socket whose write
+    /// buffer is full.
+    limit: usize,
 }
 
 const NONE: u64 = u64::MAX;
 
-impl Default for Branch {
-    fn default() -> Self {
-        Branch {
-            letterbox: Mutex::default(),
-            first: AtomicU64::new(NONE),
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Letterbox {
     posts: Vec<(Arc<Broadcast>, Audience)>,
+    bytes: usize,
     /// The branch's task, to be woken.
     waker: Option<Waker>,
     /// The last socket has left.
@@ -69,15 +64,24 @@ pub(in crate::actor) struct SeatId {
 }
 
 impl Branch {
+    fn new(limit: usize) -> Self {
+        Branch {
+            letterbox: Mutex::default(),
+            first: AtomicU64::new(NONE),
+            limit,
+        }
+    }
+
     fn letterbox(&self) -> MutexGuard<'_, Letterbox> {
         self.letterbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn post(&self, broadcast: &Arc<Broadcast>, audience: Audience) {
         let mut letterbox = self.letterbox();
-        if letterbox.closed {
+        if letterbox.closed || letterbox.bytes + broadcast.cost() > self.limit {
             return;
         }
+        letterbox.bytes += broadcast.cost();
         letterbox.posts.push((broadcast.clone(), audience));
         self.first.fetch_min(broadcast.number(), Ordering::AcqRel);
         let waker = letterbox.waker.take();
@@ -90,6 +94,7 @@ impl Branch {
     fn take(&self) -> Vec<(Arc<Broadcast>, Audience)> {
         let mut letterbox = self.letterbox();
         self.first.store(NONE, Ordering::Release);
+        letterbox.bytes = 0;
         std::mem::take(&mut letterbox.posts)
     }
 
@@ -143,12 +148,13 @@ struct Entry {
 
 impl LocalBranch {
     /// This thread's branch of a server.
-    pub(in crate::actor) fn of(server: &Arc<Branches>) -> Rc<LocalBranch> {
+    /// Its letterbox holds `limit` bytes.
+    pub(in crate::actor) fn of(server: &Arc<Branches>, limit: usize) -> Rc<LocalBranch> {
         let key = Arc::as_ptr(server) as usize;
         if let Some(branch) = LOCAL.with_borrow(|local| local.get(&key).and_then(Weak::upgrade)) {
             return branch;
         }
-        let shared = Arc::new(Branch::default());
+        let shared = Arc::new(Branch::new(limit));
         let branch = Rc::new(LocalBranch {
             shared: shared.clone(),
             seats: RefCell::default(),

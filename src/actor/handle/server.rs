@@ -118,7 +118,8 @@ impl Server {
     /// Sends a message to every session. Sessions whose write buffer is full do not get it.
     ///
     /// It is encoded once for each kind of connection, and posted once to each thread. Messages that one thread sends,
-    /// this way and to single sockets, arrive in the order in which it sends them.
+    /// this way and to single sockets, arrive in the order in which it sends them. While a thread is held up, at most
+    /// [`Config::max_buffered_bytes`] wait for all its sessions together, and they do not get what is beyond that.
     ///
     /// ```no_run
     /// # fn example(server: &engineio::Server, socket: &engineio::Socket) {
