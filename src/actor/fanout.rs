@@ -157,7 +157,7 @@ fn seats_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::{Packet, PacketType};
+    use crate::proto::Packet;
 
     /// However many connections take it, and on however many threads.
     #[test]

@@ -54,12 +54,14 @@ impl Drop for Name {
     }
 }
 
-/// The rooms of a socket. No memory as long as there are none.
+/// The rooms of a socket. As long as there are none, no more than a pointer.
 #[derive(Default)]
-pub(in crate::actor) struct Joined(Mutex<Option<Box<HashSet<Room>>>>);
+pub(in crate::actor) struct Joined(Mutex<Rooms>);
+
+type Rooms = Option<Box<HashSet<Room>>>;
 
 impl Joined {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Box<HashSet<Room>>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
