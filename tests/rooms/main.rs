@@ -311,7 +311,7 @@ fn a_handler_keeps_its_order() {
 /// What many threads send to one room arrives at all who are in, in one order.
 #[test]
 fn all_members_see_one_order() {
-    const EACH: usize = 200;
+    const EACH: usize = 2_000;
     let hall = Hall::open();
     let guests = hall.guests(6);
     let room = hall.server().room("lobby");
