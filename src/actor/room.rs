@@ -141,6 +141,8 @@ impl Room {
     /// again meanwhile. It takes the place of what was set before. An actor is told by
     /// `move |room| address.do_send(Emptied(room.clone()))`, say.
     ///
+    /// It is given the room, and should hold no handle to it: that would keep the room for ever.
+    ///
     /// A panic in it reaches whoever calls [`leave`](Self::leave). When a session's end empties the room it is
     /// logged, and nothing else is harmed.
     pub fn on_empty(&self, call: impl Fn(&Room) + Send + Sync + 'static) {
@@ -155,7 +157,8 @@ impl Room {
 }
 
 impl Socket {
-    /// The rooms that it is in, in no order; once its session has ended, those that it was in then.
+    /// The rooms that it is in, in no order; once its session has ended, those that it was in then: they are kept as
+    /// long as a handle to it is.
     pub fn rooms(&self) -> Vec<Room> {
         let joined = self.joined().lock();
         joined.iter().flat_map(|rooms| rooms.iter().cloned()).collect()
