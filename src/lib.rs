@@ -111,14 +111,17 @@ pub use proto::{
 
 #[cfg(feature = "server")]
 pub use actor::{
-    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, RoundTrips, Send, Server, ServerActor,
-    ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
+    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, Room, RoundTrips, Send, Server,
+    ServerActor, ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
 };
 #[cfg(feature = "server")]
 pub use http::{
     Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, on_connect,
     run_until_signal, scope,
 };
+
+#[cfg(feature = "serde")]
+pub use actor::{BadInput, Json, JsonHandler, JsonRoom};
 
 #[cfg(feature = "metrics")]
 pub use http::{MetricsCollector, metrics};

@@ -1,4 +1,6 @@
 //! The rooms: who is where, what was said last, and who is told. Knows sockets, not what is sent through them.
+//!
+//! Why not `engineio::Room`: it leaves out who has no room in his buffer, and here the others are to see who that is.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -218,6 +218,7 @@ impl ServerBuilder {
             config: Arc::new(config),
             counters: Counters::default(),
             branches: Arc::default(),
+            names: Arc::default(),
             closing: AtomicBool::new(false),
             application: Application {
                 factory: self.factory,

@@ -113,14 +113,13 @@ impl Branches {
 
     /// Posts a message to these sockets.
     pub(super) fn post_to(send: Send, mut seats: Vec<(Arc<Branch>, SeatId)>) {
-        let broadcast = Broadcast::new(send);
         seats.sort_by_key(|(branch, _)| Arc::as_ptr(branch) as usize);
-        for seats in seats.chunk_by(|(one, _), (other, _)| Arc::ptr_eq(one, other)) {
-            if let Some((branch, _)) = seats.first() {
-                let these = seats.iter().map(|(_, seat)| *seat).collect();
-                branch.post(&broadcast, Audience::These(these));
-            }
-        }
+        let parts = seats.chunk_by(|(one, _), (other, _)| Arc::ptr_eq(one, other));
+        let parts = parts.filter_map(|part| {
+            let these = part.iter().map(|(_, seat)| *seat).collect();
+            Some((&part.first()?.0, Arc::new(these)))
+        });
+        post(send, parts, &[]);
     }
 
     fn add(&self, branch: Arc<Branch>) {
@@ -136,6 +135,19 @@ impl Branches {
     }
 }
 
+/// Posts a message to the sockets of these parts, one for each thread, but for some.
+pub(super) fn post<'a>(
+    send: Send,
+    parts: impl Iterator<Item = (&'a Arc<Branch>, Arc<Vec<SeatId>>)>,
+    except: &[(Arc<Branch>, SeatId)],
+) {
+    let broadcast = Broadcast::new(send);
+    for (branch, these) in parts {
+        let but = seats_of(branch, except).collect();
+        branch.post(&broadcast, Audience::These { these, but });
+    }
+}
+
 /// Which of the seats are on this branch.
 fn seats_of<'a>(
     branch: &'a Arc<Branch>,
@@ -145,4 +157,32 @@ fn seats_of<'a>(
         .iter()
         .filter(move |(other, _)| Arc::ptr_eq(other, branch))
         .map(|(_, seat)| *seat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Packet;
+
+    /// However many connections take it, and on however many threads.
+    #[test]
+    fn it_is_encoded_once_for_each_kind_of_connection() {
+        let broadcast = Broadcast::new(Send::text("to many"));
+        let encode = |revision: Revision, base64: bool| {
+            let packet = Packet::message(broadcast.message().data);
+            let frame = packet.into_frame(revision, base64);
+            broadcast.encoded(Encoding::PLAIN, revision, base64, &frame)
+        };
+        let first = encode(Revision::V4, false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(encode(Revision::V4, false).as_ptr(), first.as_ptr()));
+            }
+        });
+        let other = encode(Revision::V3, false);
+        assert_ne!(other.as_ptr(), first.as_ptr());
+        assert_eq!(encode(Revision::V3, false).as_ptr(), other.as_ptr());
+        assert_eq!(encode(Revision::V4, false).as_ptr(), first.as_ptr());
+        assert_eq!(broadcast.frames.lock().expect("unpoisoned").len(), 2);
+    }
 }

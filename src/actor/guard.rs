@@ -84,8 +84,9 @@ impl Place {
         self.permit.unpolled()
     }
 
-    /// The session has ended: it counts no more.
+    /// The session has ended: it counts no more, and is in no room.
     pub(super) fn uncount(&mut self, reason: CloseReason) {
+        self.socket.leave_rooms();
         if std::mem::take(&mut self.counted) {
             self.shard.closed(self.transport, self.socket.protocol(), reason);
             self.server.uncount_client();

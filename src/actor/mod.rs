@@ -11,9 +11,12 @@ mod handle;
 mod handler;
 mod handshake;
 mod hooks;
+#[cfg(feature = "serde")]
+mod json;
 mod limits;
 pub(crate) mod messages;
 mod registry;
+mod room;
 mod server;
 mod socket;
 mod stats;
@@ -24,7 +27,10 @@ pub use handle::{Server, Socket};
 pub use handler::{Credit, Event, SocketHandler};
 pub(crate) use handshake::Target;
 pub use handshake::{Extensions, Handshake, Headers};
+#[cfg(feature = "serde")]
+pub use json::{BadInput, Json, JsonHandler, JsonRoom};
 pub use messages::Send;
+pub use room::Room;
 pub use server::ServerActor;
 pub use socket::SocketActor;
 pub use stats::{Refused, RoundTrips, SocketStats, Stats};

@@ -53,7 +53,10 @@ struct Letterbox {
 #[derive(Debug)]
 pub(in crate::actor) enum Audience {
     AllBut(Vec<SeatId>),
-    These(Vec<SeatId>),
+    These {
+        these: Arc<Vec<SeatId>>,
+        but: Vec<SeatId>,
+    },
 }
 
 /// Which seat; never used again for another socket.
@@ -205,9 +208,9 @@ impl LocalBranch {
                         }
                     }
                 }
-                Audience::These(these) => {
-                    for id in these {
-                        if let Some(entry) = seats.entry(id) {
+                Audience::These { these, but } => {
+                    for id in these.iter().filter(|id| !but.contains(id)) {
+                        if let Some(entry) = seats.entry(*id) {
                             taken += entry.take(&broadcast);
                         }
                     }

@@ -16,6 +16,7 @@ use crate::actor::handler::Application;
 use crate::actor::limits::{Permit, Places};
 use crate::actor::messages::{Register, Send, Shutdown, ShutdownNow};
 use crate::actor::registry::{RegisterError, Registry};
+use crate::actor::room::Names;
 use crate::actor::server::ServerActor;
 use crate::actor::stats::{Counters, Shard, Stats};
 use crate::proto::{Refusal, Sid, Transport};
@@ -42,6 +43,7 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) places: Arc<Places>,
     pub(in crate::actor) counters: Counters,
     pub(in crate::actor) branches: Arc<Branches>,
+    pub(in crate::actor) names: Arc<Names>,
     /// No new sessions are taken.
     pub(in crate::actor) closing: AtomicBool,
     /// How many socket actors there are.
@@ -150,6 +152,10 @@ impl Server {
 
     pub(in crate::actor) fn branches(&self) -> &Arc<Branches> {
         &self.0.branches
+    }
+
+    pub(in crate::actor) fn names(&self) -> &Arc<Names> {
+        &self.0.names
     }
 
     /// Takes no new sessions from here on (503), and ends all that there are in good order: parked polls are

@@ -12,6 +12,7 @@ use crate::actor::current::{self, Command};
 use crate::actor::fanout::{Branch, SeatId};
 use crate::actor::handshake::Handshake;
 use crate::actor::messages::{CloseSession, Deliver, Send};
+use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
 #[cfg(feature = "test")]
@@ -30,6 +31,7 @@ pub(in crate::actor) struct SocketShared {
     server: Server,
     /// Where broadcasts find it.
     seat: (Arc<Branch>, SeatId),
+    rooms: Joined,
     request: Handshake,
     /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
     status: AtomicU8,
@@ -67,6 +69,7 @@ impl Socket {
             addr,
             server,
             seat,
+            rooms: Joined::default(),
             status: AtomicU8::new(status.pack()),
             request,
             reserved: AtomicUsize::new(0),
@@ -125,6 +128,10 @@ impl Socket {
 
     pub(in crate::actor) fn seat(&self) -> (Arc<Branch>, SeatId) {
         self.0.seat.clone()
+    }
+
+    pub(in crate::actor) fn joined(&self) -> &Joined {
+        &self.0.rooms
     }
 
     /// The process of this session, for [`Send`] messages.
@@ -213,7 +220,7 @@ impl Socket {
         self.0.addr.do_send(CloseSession { close, discard: true });
     }
 
-    fn close_by(&self, close: CloseSession) {
+    pub(in crate::actor) fn close_by(&self, close: CloseSession) {
         self.0.closing.store(true, Ordering::Release);
         if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {
             self.0.addr.do_send(close);
