@@ -86,6 +86,10 @@ impl Socket {
         self.0.id.clone()
     }
 
+    pub(in crate::actor) fn sid(&self) -> &Sid {
+        &self.0.id
+    }
+
     /// The server that this socket belongs to.
     pub fn server(&self) -> Server {
         self.0.server.clone()

@@ -4,7 +4,7 @@ use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use super::SocketActor;
-use super::tickets::Tickets;
+use super::tickets::Shared;
 use crate::actor::clock;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
@@ -17,19 +17,20 @@ impl Handler<Send> for SocketActor {
     type Result = SendReply;
 
     fn handle(&mut self, send: Send, ctx: &mut Self::Context) -> SendReply {
+        let tickets = self.tickets.share();
         if let Err(error) = self.socket.reserve(cost(&send.data)) {
             let error = if self.is_over() { SendError::Closed } else { error };
-            return SendReply(Err(error), self.tickets.clone());
+            return SendReply(Err(error), tickets);
         }
         let number = self.try_accept(send);
         self.push_out(ctx);
-        SendReply(number, self.tickets.clone())
+        SendReply(number, tickets)
     }
 }
 
 /// The answer to a [`Send`]: later, when it was flushed; or that it was refused.
 #[derive(Debug)]
-pub struct SendReply(Result<u64, SendError>, Tickets);
+pub struct SendReply(Result<u64, SendError>, Shared);
 
 impl MessageResponse<SocketActor, Send> for SendReply {
     fn handle(self, ctx: &mut Context<SocketActor>, asker: Option<OneshotSender<Result<(), SendError>>>) {
