@@ -63,6 +63,11 @@ impl Tickets {
         self.0.get_or_insert_default().clone()
     }
 
+    /// Whether nobody has waited or may yet wait for anything.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn are_waiting(&self) -> bool {
         self.0
             .as_ref()
