@@ -22,7 +22,7 @@ pub(crate) mod transport;
 pub use builder::{IdError, ServerBuilder};
 pub use handle::{Server, Socket};
 pub use handler::{Credit, Event, SocketHandler};
-pub(crate) use handshake::Target;
+pub(crate) use handshake::{Addresses, Target};
 pub use handshake::{Extensions, Handshake, Headers};
 pub use messages::Send;
 pub use server::ServerActor;

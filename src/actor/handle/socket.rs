@@ -11,6 +11,7 @@ use crate::Data;
 use crate::actor::current::{self, Command};
 use crate::actor::fanout::{Branch, SeatId};
 use crate::actor::handshake::Handshake;
+use crate::actor::hooks::Hooks;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
@@ -36,7 +37,7 @@ pub(in crate::actor) struct SocketShared {
     /// Bytes of the write buffer that are taken, those in the mailbox included.
     reserved: AtomicUsize,
     /// How many messages lie in the mailbox, their bytes reserved.
-    queued: AtomicUsize,
+    queued: AtomicU32,
     next_id: AtomicU32,
     /// Bytes of its messages, and its latest round trip in microseconds (0: none). Its process alone writes them.
     bytes_in: Counter,
@@ -70,7 +71,7 @@ impl Socket {
             status: AtomicU8::new(status.pack()),
             request,
             reserved: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
+            queued: AtomicU32::new(0),
             next_id: AtomicU32::new(1),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
@@ -84,6 +85,12 @@ impl Socket {
     /// The session's id: a secret between server and client. Do not log it, do not show it to others.
     pub fn id(&self) -> Sid {
         self.0.id.clone()
+    }
+
+    /// The closures that are told of all sockets of its server.
+    #[inline]
+    pub(in crate::actor) fn hooks(&self) -> Option<&Hooks> {
+        self.0.server.application().hooks.as_ref()
     }
 
     pub(in crate::actor) fn sid(&self) -> &Sid {

@@ -48,7 +48,7 @@ impl Server {
             .connect(&socket, &handshake)
             .map_err(|_| OpenError::Panicked)?;
         let now = clock::now();
-        let interest = listeners.interest();
+        let interest = listeners.interest(socket.hooks());
         let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
         let is_websocket = handshake.transport == Transport::WebSocket;
         let link = (is_websocket && !hands_over).then(|| Arc::new(Link::new(socket.clone())));

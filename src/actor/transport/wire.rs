@@ -87,12 +87,19 @@ pub(in crate::actor) struct Wire {
     unsent: BytesMut,
     /// It takes nothing more now.
     blocked: bool,
-    /// Until when something is special.
-    until: Option<Instant>,
-    /// That is: its peer broke the protocol, and is listened to for a moment. Else nothing leaves before.
-    lingers: bool,
+    /// Apart, since it is seldom there.
+    pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
+}
+
+/// What is different for a moment.
+#[derive(Debug)]
+enum Pause {
+    /// Nothing leaves before, nothing is read.
+    Quiet(Instant),
+    /// The peer broke the protocol, and is listened to until then.
+    Linger(Instant),
 }
 
 impl Wire {
@@ -104,8 +111,7 @@ impl Wire {
             connection: handed.connection,
             unsent: handed.unsent,
             blocked: false,
-            until: quiet_until,
-            lingers: false,
+            pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
         })
     }
@@ -161,7 +167,7 @@ impl Wire {
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
-                (self.until, self.lingers) = (Some(now + LINGER), true);
+                self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
                 Err(broken(error, self.connection.limits()))
             }
         }
@@ -269,18 +275,23 @@ impl Wire {
     }
 
     fn linger(&self) -> Option<Instant> {
-        self.until.filter(|_| self.lingers)
+        match self.pause.as_deref() {
+            Some(Pause::Linger(until)) => Some(*until),
+            Some(Pause::Quiet(_)) | None => None,
+        }
     }
 
     /// The first silence is not over.
     #[inline]
     fn is_quiet(&self) -> bool {
-        self.until.is_some() && !self.lingers
+        matches!(self.pause.as_deref(), Some(Pause::Quiet(_)))
     }
 
     /// Time has passed.
     pub(in crate::actor) fn handle_timeout(&mut self, now: Instant) {
-        self.until.take_if(|until| *until <= now);
+        self.pause.take_if(|pause| match **pause {
+            Pause::Quiet(until) | Pause::Linger(until) => until <= now,
+        });
         self.connection.handle_timeout(now);
     }
 }
