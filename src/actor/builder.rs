@@ -210,7 +210,7 @@ impl ServerBuilder {
         );
         let context = Context::<ServerActor>::new();
         let config = self.config.bounded();
-        let hooks = (!self.hooks.is_empty()).then(|| Arc::new(self.hooks));
+        let hooks = (!self.hooks.is_empty()).then_some(self.hooks);
         let server = Server::new(Arc::new(ServerShared {
             addr: context.address(),
             registry: Registry::default(),

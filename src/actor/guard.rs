@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::{Server, Socket};
+use super::handle::Socket;
 use super::limits::Permit;
 use super::messages::{Idle, Unregister};
 use super::stats::Shard;
@@ -12,7 +12,6 @@ use crate::proto::{CloseReason, Session, Tally, Transport};
 /// Registers nothing itself; whatever happens to its holder, the socket is unregistered and uncounted.
 #[derive(Debug)]
 pub(super) struct Place {
-    server: Server,
     socket: Socket,
     permit: Permit,
     /// The counters of its thread.
@@ -40,14 +39,13 @@ impl Place {
             polls: 0,
             registered: true,
             counted: false,
-            server,
         }
     }
 
     /// The socket is in the registry: it counts as a client.
     pub(super) fn count(&mut self) {
         self.counted = true;
-        self.server.count_client();
+        self.socket.server().count_client();
         self.shard.opened(self.transport, self.socket.protocol());
     }
 
@@ -89,14 +87,15 @@ impl Place {
         self.socket.leave_rooms();
         if std::mem::take(&mut self.counted) {
             self.shard.closed(self.transport, self.socket.protocol(), reason);
-            self.server.uncount_client();
+            self.socket.server().uncount_client();
         }
     }
 
     /// The session is over: its id is free, though its last bytes may still be leaving.
     pub(super) fn unregister(&mut self) {
         if std::mem::take(&mut self.registered) {
-            self.server.addr().do_send(Unregister(self.socket.clone()));
+            let server = self.socket.server();
+            server.addr().do_send(Unregister(self.socket.clone()));
         }
     }
 }
@@ -108,8 +107,9 @@ impl Drop for Place {
         self.uncount(CloseReason::Panicked);
         self.shard.buffered(self.buffered, 0);
         self.unregister();
-        if self.server.leave() == 0 {
-            self.server.addr().do_send(Idle);
+        let server = self.socket.server();
+        if server.leave() == 0 {
+            server.addr().do_send(Idle);
         }
     }
 }

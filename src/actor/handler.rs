@@ -9,6 +9,7 @@ use actix::prelude::{Message, Recipient};
 use super::current;
 use super::handle::Socket;
 use super::handshake::Handshake;
+use super::hooks::Hooks;
 use crate::Data;
 use crate::proto::{self, Close, Events, Packet, Transport};
 
@@ -202,7 +203,7 @@ fn kind(event: &proto::Event) -> Events {
 /// The application as the server holds it: who is asked at each connection, and closures for all of them.
 pub(super) struct Application {
     pub(super) factory: Option<Box<Factory>>,
-    pub(super) hooks: Option<Arc<super::hooks::Hooks>>,
+    pub(super) hooks: Option<Hooks>,
 }
 
 pub(super) type Factory = dyn Fn(&Socket, &Handshake) -> Handling + Send + Sync;
@@ -219,7 +220,6 @@ pub(super) struct Panicked;
 
 /// Everybody who listens to one session.
 pub(super) struct Listeners {
-    hooks: Option<Arc<super::hooks::Hooks>>,
     handling: Option<Handling>,
 }
 
@@ -249,22 +249,17 @@ impl Application {
                 handshake,
             });
         }
-        Ok(Listeners {
-            hooks: self.hooks.clone(),
-            handling,
-        })
+        Ok(Listeners { handling })
     }
 }
 
 impl Listeners {
-    pub(super) fn interest(&self) -> Events {
+    pub(super) fn interest(&self, hooks: Option<&Hooks>) -> Events {
         let handling = match &self.handling {
             None => Events::empty(),
             Some(Handling::Own(_, events) | Handling::Actor(_, events)) => *events,
         };
-        self.hooks
-            .as_ref()
-            .map_or(handling, |hooks| handling | hooks.interest())
+        hooks.map_or(handling, |hooks| handling | hooks.interest())
     }
 
     /// Whether the actor that handles the session is gone, by panic say.
@@ -275,7 +270,7 @@ impl Listeners {
     /// Tells everybody of a message: what [`tell`](Self::tell) does, on a shorter way for what comes most often.
     #[inline]
     pub(super) fn tell_message(&mut self, socket: &Socket, data: Data) -> Result<(), Panicked> {
-        match (&self.hooks, &mut self.handling) {
+        match (socket.hooks(), &mut self.handling) {
             (None, Some(Handling::Own(handler, _))) => {
                 let call = || current::run(socket.key(), || handler.on_message(socket, data));
                 catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
@@ -292,7 +287,7 @@ impl Listeners {
         }
         let call = || {
             current::run(socket.key(), || {
-                if let Some(hooks) = &self.hooks {
+                if let Some(hooks) = socket.hooks() {
                     hooks.tell(socket, &event);
                 }
                 match &mut self.handling {
@@ -337,7 +332,7 @@ fn tell_own(handler: &mut dyn SocketHandler, socket: &Socket, event: proto::Even
 impl std::fmt::Debug for Listeners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Listeners")
-            .field("interest", &self.interest())
+            .field("interest", &self.interest(None))
             .finish()
     }
 }

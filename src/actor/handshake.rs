@@ -3,7 +3,8 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 
 use crate::KeepHeaders;
@@ -17,9 +18,7 @@ use crate::proto::{Revision, Transport};
 pub struct Handshake {
     pub(crate) target: Target,
     pub(crate) headers: Headers,
-    pub(crate) peer_addr: Option<SocketAddr>,
-    /// Whom a proxy names. Boxed, since most servers have no proxy and all have many of these.
-    pub(crate) forwarded_for: Option<Box<IpAddr>>,
+    pub(crate) addresses: Addresses,
     pub(crate) revision: Revision,
     pub(crate) transport: Transport,
     pub(crate) extensions: Extensions,
@@ -62,14 +61,14 @@ impl Handshake {
 
     /// The address of the TCP peer: of the proxy, if there is one in front.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer_addr
+        self.addresses.peer()
     }
 
     /// The address of the client: as the [trusted proxies](crate::Config::trusted_proxies) tell it, else the
     /// peer's. None for a Unix socket.
     pub fn remote_address(&self) -> Option<IpAddr> {
-        let peer = || self.peer_addr.map(|peer| peer.ip().to_canonical());
-        self.forwarded_for.as_deref().copied().or_else(peer)
+        let peer = || self.peer_addr().map(|peer| peer.ip().to_canonical());
+        self.addresses.forwarded_for().or_else(peer)
     }
 
     /// The protocol revision that the client speaks.
@@ -101,9 +100,51 @@ impl Handshake {
             target: self.target.clone(),
             headers,
             extensions: self.extensions.clone(),
-            forwarded_for: self.forwarded_for.clone(),
+            addresses: self.addresses.clone(),
             ..*self
         }
+    }
+}
+
+/// Where a handshake came from. Small, since a session keeps it for life.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    peer: Option<SocketAddrV4>,
+    other: Option<Box<OtherAddresses>>,
+}
+
+/// Most servers have no proxy, and many no peers of IPv6.
+#[derive(Debug, Clone)]
+struct OtherAddresses {
+    peer: Option<SocketAddrV6>,
+    forwarded_for: Option<IpAddr>,
+}
+
+impl Addresses {
+    /// Of a peer, and of whom a proxy names.
+    pub(crate) fn new(peer: Option<SocketAddr>, forwarded_for: Option<IpAddr>) -> Self {
+        let (v4, v6) = match peer {
+            Some(SocketAddr::V4(peer)) => (Some(peer), None),
+            Some(SocketAddr::V6(peer)) => (None, Some(peer)),
+            None => (None, None),
+        };
+        let other = OtherAddresses {
+            peer: v6,
+            forwarded_for,
+        };
+        Addresses {
+            peer: v4,
+            other: (v6.is_some() || forwarded_for.is_some()).then(|| Box::new(other)),
+        }
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        let v6 = || Some(SocketAddr::V6(self.other.as_ref()?.peer?));
+        self.peer.map(SocketAddr::V4).or_else(v6)
+    }
+
+    fn forwarded_for(&self) -> Option<IpAddr> {
+        self.other.as_ref()?.forwarded_for
     }
 }
 
@@ -111,9 +152,24 @@ impl Handshake {
 #[derive(Debug, Clone)]
 pub(crate) struct Target(Arc<str>);
 
+/// Up to this length a target is shared with the next handshake that has the same: it says which transport is asked
+/// for, and nothing of the client.
+const SHARED_TARGET: usize = 64;
+
+thread_local! {
+    static LAST_TARGET: RefCell<Option<Target>> = const { RefCell::new(None) };
+}
+
 impl Target {
     pub(crate) fn new(path: &str, query: &str) -> Self {
-        Target([path, query].join("?").into())
+        let make = || Target([path, query].join("?").into());
+        if path.len() + query.len() >= SHARED_TARGET {
+            return make();
+        }
+        LAST_TARGET.with_borrow_mut(|last| match last {
+            Some(last) if last.parts() == (path, query) => last.clone(),
+            last => last.insert(make()).clone(),
+        })
     }
 
     /// A path has no `?`.
@@ -174,18 +230,22 @@ impl std::fmt::Debug for Headers {
 
 /// Values by their type: what `allow_request` hands to the application, such as the claims of a token.
 #[derive(Clone, Default)]
-pub struct Extensions(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
+pub struct Extensions(Option<Box<Values>>);
+
+/// Apart, since mostly there are none.
+type Values = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 impl Extensions {
     /// Puts a value in; an earlier one of the same type is replaced.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.retain(|(id, _)| *id != TypeId::of::<T>());
-        self.0.push((TypeId::of::<T>(), Arc::new(value)));
+        let values = self.0.get_or_insert_default();
+        values.retain(|(id, _)| *id != TypeId::of::<T>());
+        values.push((TypeId::of::<T>(), Arc::new(value)));
     }
 
     /// The value of this type.
     pub fn get<T: 'static>(&self) -> Option<&T> {
-        let (_, value) = self.0.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
+        let (_, value) = self.0.as_ref()?.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
         value.downcast_ref()
     }
 }
@@ -193,7 +253,8 @@ impl Extensions {
 /// Says how many there are; what they hold may be secret.
 impl std::fmt::Debug for Extensions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Extensions({})", self.0.len())
+        let count = self.0.as_ref().map_or(0, |values| values.len());
+        write!(f, "Extensions({count})")
     }
 }
 

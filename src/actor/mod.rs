@@ -25,7 +25,7 @@ pub(crate) mod transport;
 pub use builder::{IdError, ServerBuilder};
 pub use handle::{Server, Socket};
 pub use handler::{Credit, Event, SocketHandler};
-pub(crate) use handshake::Target;
+pub(crate) use handshake::{Addresses, Target};
 pub use handshake::{Extensions, Handshake, Headers};
 #[cfg(feature = "serde")]
 pub use json::{BadInput, Json, JsonHandler, JsonRoom};

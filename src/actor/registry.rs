@@ -1,6 +1,7 @@
 //! Which session has which id: read by any thread, written by the `ServerActor` alone.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -10,7 +11,31 @@ use crate::proto::Sid;
 
 /// The sessions of a server by their id.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(DashMap<Sid, Socket, Keys>);
+pub(crate) struct Registry(DashMap<ById, (), Keys>);
+
+/// A socket, told from others by its id: the id need not lie in the table once more.
+#[derive(Debug)]
+struct ById(Socket);
+
+impl Borrow<Sid> for ById {
+    fn borrow(&self) -> &Sid {
+        self.0.sid()
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid() == other.0.sid()
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.sid().hash(state);
+    }
+}
 
 /// Why a session was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +48,15 @@ pub(crate) enum RegisterError {
 
 impl Registry {
     pub(super) fn insert(&self, socket: Socket) -> Result<(), RegisterError> {
-        match self.0.entry(socket.id()) {
+        match self.0.entry(ById(socket)) {
             // A session that has ended may still wait for a last poll; its id is free all the same.
-            Entry::Occupied(mut taken) if !taken.get().is_alive() => {
-                taken.insert(socket);
+            Entry::Occupied(taken) if !taken.key().0.is_alive() => {
+                taken.replace_entry(());
                 Ok(())
             }
             Entry::Occupied(_) => Err(RegisterError::Duplicate),
             Entry::Vacant(vacant) => {
-                vacant.insert(socket);
+                vacant.insert(());
                 Ok(())
             }
         }
@@ -40,7 +65,7 @@ impl Registry {
     /// Removes this very socket: its id may have been refused because it is another's.
     pub(super) fn remove(&self, socket: &Socket) {
         self.0
-            .remove_if(&socket.id(), |_, registered| registered == socket);
+            .remove_if(socket.sid(), |registered, ()| registered.0 == *socket);
         // A wave of clients shall not keep its memory for ever.
         if self.0.is_empty() && self.0.capacity() > 4096 {
             self.0.shrink_to_fit();
@@ -48,11 +73,11 @@ impl Registry {
     }
 
     pub(crate) fn get(&self, sid: &Sid) -> Option<Socket> {
-        self.0.get(sid).map(|socket| socket.clone())
+        self.0.get(sid).map(|entry| entry.key().0.clone())
     }
 
     pub(crate) fn sockets(&self) -> Vec<Socket> {
-        self.0.iter().map(|entry| entry.value().clone()).collect()
+        self.0.iter().map(|entry| entry.key().0.clone()).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The process of one client: a message in the mailbox becomes one call of the session, then what the session
 //! wants is done. No rule of the protocol is decided here.
 
+mod aside;
 mod collect;
 mod mailbox;
 mod open;
@@ -9,14 +10,11 @@ mod tickets;
 
 pub(crate) use open::Opened;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
 
-use self::tickets::Tickets;
+use self::aside::Aside;
 use super::clock;
 use super::current::{self, Command};
 use super::fanout::Seat;
@@ -25,18 +23,14 @@ use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Heartbeat, Send, Unpolled};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
-use crate::proto::{
-    Close, CloseReason, Event, Output, PollId, Probe, ProbeId, PushId, ReadyState, Refusal, Reply, SendError,
-    Session, cost,
-};
-use crate::ws::Message;
+use crate::proto::{Close, CloseReason, Event, Output, Probe, ReadyState, Reply, SendError, Session, cost};
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How many messages are handled before the other sockets of the thread have their turn. A peer whose WebSocket
 /// is on another thread can bring more than a slow handler gets through, for ever.
-const TURN: usize = 1024;
+const TURN: u16 = 1024;
 
 /// The process of one client. It lives on the thread that took the handshake.
 #[derive(Debug)]
@@ -46,34 +40,25 @@ pub struct SocketActor {
     socket: Socket,
     listeners: Listeners,
     place: Place,
-    poll: Option<(PollId, oneshot::Sender<Result<Reply, Refusal>>)>,
-    push: Option<(PushId, oneshot::Sender<Result<(), Refusal>>)>,
-    /// The WebSocket that is the transport, if its connection is not ours.
-    link: Option<Arc<Link>>,
     /// The WebSocket that is the transport, with its connection. The [`Pump`](pump::Pump) runs as long as it is here.
     wire: Option<Box<Wire>>,
-    /// The WebSocket that wants to become it.
-    probe: Option<(ProbeId, Arc<Link>)>,
+    aside: Option<Box<Aside>>,
     /// There is something to be seen at the link.
     signalled: bool,
-    /// What was taken from the link and not handled in the last turn.
-    inbound: VecDeque<Message>,
     /// How many more messages may be handled in this turn.
-    turn: usize,
+    turn: u16,
     /// The next turn is on its way.
     resting: bool,
-    tickets: Tickets,
     timer: Option<(Instant, SpawnHandle)>,
-    /// Set when the session has ended: when to stop waiting for the WebSocket.
-    linger: Option<Instant>,
 }
 
 /// However the process ends (a discard in the factory, its thread, a panic): nobody else would ever close its
 /// WebSockets.
 impl Drop for SocketActor {
     fn drop(&mut self) {
-        let probe = self.probe.take().map(|(_, link)| link);
-        for link in self.link.take().into_iter().chain(probe) {
+        let Some(aside) = self.aside.take() else { return };
+        let probe = aside.probe.map(|(_, link)| link);
+        for link in aside.link.into_iter().chain(probe) {
             link.abandon();
         }
     }
@@ -136,7 +121,7 @@ impl SocketActor {
     fn settle(&mut self, now: Instant, ctx: &mut Context<Self>) {
         self.socket.publish(&self.session);
         self.place.settle(&mut self.session);
-        match self.linger {
+        match self.linger() {
             None => self.arm(now, ctx),
             Some(deadline) => self.finish(now, deadline, ctx),
         }
@@ -167,17 +152,17 @@ impl SocketActor {
             Output::Event(event) => self.tell(now, event),
             Output::Reply(reply) => self.reply(reply),
             Output::PushDone { push, result } => {
-                if let Some((_, answer)) = self.push.take_if(|(id, _)| *id == push) {
+                if let Some((_, answer)) = self.aside().push.take_if(|(id, _)| *id == push) {
                     let _ = answer.send(result);
                 }
             }
             Output::DropProbe(probe) => {
-                if let Some((_, link)) = self.probe.take_if(|(id, _)| *id == probe) {
+                if let Some((_, link)) = self.aside().probe.take_if(|(id, _)| *id == probe) {
                     link.close(Close::new(CloseReason::TransportClose));
                 }
             }
             Output::CloseWebSocket(close) => {
-                if let Some(link) = &self.link {
+                if let Some(link) = self.link() {
                     link.close(close);
                 } else if let Some(wire) = &mut self.wire {
                     wire.close(now, close);
@@ -188,10 +173,10 @@ impl SocketActor {
 
     fn reply(&mut self, reply: Reply) {
         let (poll, released, flushed) = (reply.poll, reply.released, reply.flushed);
-        let asker = self.poll.take_if(|(id, _)| *id == poll);
+        let asker = self.aside().poll.take_if(|(id, _)| *id == poll);
         if asker.is_some_and(|(_, answer)| answer.send(Ok(reply)).is_ok()) {
             self.socket.release(released);
-            self.tickets.flushed(flushed);
+            self.aside().tickets.flushed(flushed);
         } else {
             self.session.handle_poll_gone(poll);
         }
@@ -214,7 +199,7 @@ impl SocketActor {
                 target: "engineio::socket",
                 "{:?} closed: {close}", self.socket.id()
             );
-            self.linger = Some(now + LINGER);
+            self.aside().linger = Some(now + LINGER);
         }
     }
 
@@ -274,8 +259,15 @@ impl SocketActor {
         if self.session.buffered_bytes() == 0 {
             return false;
         }
-        let Some(link) = &self.link else { return false };
-        let (session, tickets, mut released) = (&mut self.session, &mut self.tickets, 0);
+        let Some(Aside {
+            link: Some(link),
+            tickets,
+            ..
+        }) = self.aside.as_deref()
+        else {
+            return false;
+        };
+        let (session, mut released) = (&mut self.session, 0);
         let (mut last, waiting) = (None, tickets.are_waiting());
         let moved = link.push_outbound(
             || waiting,
@@ -291,7 +283,7 @@ impl SocketActor {
         );
         self.socket.release(released);
         if let Some(number) = last {
-            self.tickets.sent(number);
+            tickets.sent(number);
         }
         moved
     }
@@ -299,27 +291,30 @@ impl SocketActor {
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     fn read(&mut self, now: Instant) -> bool {
         // A look costs a lock, and there is nothing to be seen that was not signalled.
-        let more = self.signalled || !self.inbound.is_empty();
+        let Some(aside) = &mut self.aside else {
+            return false;
+        };
+        let more = self.signalled || !aside.inbound.is_empty();
         if !more || self.turn == 0 || !self.session.is_reading() {
             return false;
         }
-        let mut inbound = std::mem::take(&mut self.inbound);
+        let mut inbound = std::mem::take(&mut aside.inbound);
         let mut glance = Glance::default();
         if inbound.is_empty() {
             self.signalled = false;
-            let Some(link) = &self.link else { return false };
+            let Some(link) = &aside.link else { return false };
             (inbound, glance) = link.take_inbound();
         }
         let any = !inbound.is_empty();
-        let count = inbound.len().min(self.turn);
+        let count = u16::try_from(inbound.len()).map_or(self.turn, |len| len.min(self.turn));
         self.turn -= count;
-        for message in inbound.drain(..count) {
+        for message in inbound.drain(..usize::from(count)) {
             self.session
                 .handle_frame(now, decode(message, self.session.revision()));
             self.perform_all(now);
         }
         if !inbound.is_empty() {
-            self.inbound = inbound;
+            self.aside().inbound = inbound;
             // What else was seen comes behind it: look again then.
             self.signalled = true;
             return true;
@@ -327,7 +322,7 @@ impl SocketActor {
         Link::give_back(inbound);
         // What lay in the queue of a lost WebSocket is gone, not flushed.
         if glance.drained && glance.lost.is_none() {
-            self.tickets.all_sent_are_flushed();
+            self.aside().tickets.all_sent_are_flushed();
         }
         if let Some(close) = glance.lost {
             self.session.handle_websocket_lost(close);
@@ -362,7 +357,9 @@ impl SocketActor {
             self.place.unregister();
         }
         if awaited.is_none() && drained || now >= deadline {
-            self.tickets.closed();
+            if let Some(tickets) = self.tickets() {
+                tickets.closed();
+            }
             ctx.stop();
             return;
         }
@@ -383,11 +380,18 @@ impl SocketActor {
         if let Some(wire) = &self.wire {
             return wire.is_over();
         }
-        let Some(link) = &self.link else { return true };
+        let Some(Aside {
+            link: Some(link),
+            tickets,
+            ..
+        }) = self.aside.as_deref()
+        else {
+            return true;
+        };
         let glance = link.glance();
         // What lay in the queue of a lost WebSocket is gone, not flushed.
         if glance.drained && glance.lost.is_none() {
-            self.tickets.all_sent_are_flushed();
+            tickets.all_sent_are_flushed();
         }
         glance.drained || glance.lost.is_some()
     }

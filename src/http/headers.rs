@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method as HttpMethod, Version};
 
 use crate::Cookie;
-use crate::actor::{Extensions, Handshake, Headers, Target};
+use crate::actor::{Addresses, Extensions, Handshake, Headers, Target};
 use crate::proto::{Head, Method, Revision, Sid, Transport};
 use crate::ws;
 
@@ -96,8 +96,7 @@ pub(super) fn handshake(
     Handshake {
         target: Target::new(req.path(), req.query_string()),
         headers: packed(req.headers()),
-        peer_addr: req.peer_addr(),
-        forwarded_for: remote_address.filter(|_| remote_address != peer).map(Box::new),
+        addresses: Addresses::new(req.peer_addr(), remote_address.filter(|_| remote_address != peer)),
         revision,
         transport,
         extensions,

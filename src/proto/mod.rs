@@ -7,6 +7,7 @@ pub mod handshake;
 pub mod packet;
 pub mod payload;
 mod probe;
+mod queue;
 pub mod refusal;
 pub mod request;
 mod session;

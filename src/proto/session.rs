@@ -9,14 +9,14 @@ mod tests;
 mod upgrade;
 mod websocket;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::close::{Close, CloseReason, Detail, SendError};
 use super::event::{Event, Events, Output};
+use super::queue::Queue;
 use super::state::{Link, Polling, State, WebSocket};
-use super::timer::{Beat, Heartbeat};
+use super::timer::{Beat, Heartbeat, Pace};
 use super::{Packet, PacketType, ReadyState, Revision, Sid, Transport, Transports, handshake};
 use crate::{Config, Data};
 
@@ -32,6 +32,13 @@ const PACKET_OVERHEAD: usize = 64;
 /// How many bytes of [`Config::max_buffered_bytes`] a message takes: its length and 64 more.
 pub fn cost(data: &Data) -> usize {
     data.len() + PACKET_OVERHEAD
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace {
+        interval: config.ping_interval,
+        timeout: config.ping_timeout,
+    }
 }
 
 /// One client, from handshake to close.
@@ -55,8 +62,8 @@ pub struct Session {
     interest: Events,
     state: State,
     heartbeat: Heartbeat,
-    outputs: VecDeque<Output>,
-    buffer: VecDeque<Outgoing>,
+    outputs: Queue<Output>,
+    buffer: Queue<Outgoing>,
     buffered: usize,
     /// What of it was taken by `send`: that alone is what `send` is bounded by, lest a ping in the buffer makes a
     /// driver that reserves room beforehand believe in room that is not there.
@@ -64,7 +71,7 @@ pub struct Session {
     /// The number of the last message taken by `send`.
     sent: u64,
     /// How many packets at the buffer's head were told by a `Flush` and wait for the WebSocket's room.
-    flushing: usize,
+    flushing: u32,
     /// The last poll that carried away something other than a noop.
     last_reply: Option<super::event::PollId>,
     tally: Tally,
@@ -98,7 +105,7 @@ impl Session {
         interest: Events,
         now: Instant,
     ) -> Self {
-        let heartbeat = Heartbeat::new(revision, config.ping_interval, config.ping_timeout, now);
+        let heartbeat = Heartbeat::new(revision, pace(&config), now);
         Session {
             config,
             revision,
@@ -106,8 +113,8 @@ impl Session {
             interest,
             state: State::Opening { close: None },
             heartbeat,
-            outputs: VecDeque::new(),
-            buffer: VecDeque::new(),
+            outputs: Queue::default(),
+            buffer: Queue::default(),
             buffered: 0,
             taken: 0,
             sent: 0,
@@ -145,12 +152,7 @@ impl Session {
             Transport::WebSocket => Link::WebSocket(WebSocket::default()),
         };
         self.state.open(link, now + CLOSE_TIMEOUT);
-        self.heartbeat = Heartbeat::new(
-            self.revision,
-            self.config.ping_interval,
-            self.config.ping_timeout,
-            now,
-        );
+        self.heartbeat = Heartbeat::new(self.revision, pace(&self.config), now);
     }
 
     fn open_packet(&self, transport: Transport, sid: &Sid) -> Packet {
@@ -239,7 +241,7 @@ impl Session {
         if self.state.link().is_none() {
             return;
         }
-        while let Some(beat) = self.heartbeat.handle_timeout(now) {
+        while let Some(beat) = self.heartbeat.handle_timeout(pace(&self.config), now) {
             match beat {
                 Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, false),
                 Beat::Dead => {
@@ -254,12 +256,8 @@ impl Session {
     /// Gives back memory that it has no use for now: half a kilobyte, once messages have flowed. To be called when
     /// nothing is expected to happen for a while; it changes nothing else.
     pub fn rest(&mut self) {
-        if self.buffer.is_empty() {
-            self.buffer = VecDeque::new();
-        }
-        if self.outputs.is_empty() {
-            self.outputs = VecDeque::new();
-        }
+        self.buffer.rest();
+        self.outputs.rest();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` when nothing will happen any
@@ -280,7 +278,7 @@ impl Session {
                 earlier(polling.probe.as_ref().map(|probe| probe.deadline));
                 earlier(polling.probe.as_ref().and_then(|probe| probe.noop_at));
             }
-            Link::WebSocket(websocket) => earlier(websocket.held.map(|push| push.deadline)),
+            Link::WebSocket(websocket) => earlier(websocket.held.as_ref().map(|push| push.deadline)),
         }
         Some(due)
     }
@@ -315,7 +313,7 @@ impl Session {
                 Link::WebSocket(websocket) => self.end_websocket(websocket, close),
             },
         }
-        self.buffer = VecDeque::new();
+        self.buffer = Queue::default();
         self.buffered = 0;
         self.taken = 0;
         if matches!(
@@ -359,7 +357,7 @@ impl Session {
                 }
             }
             (PacketType::Pong, Revision::V4) => {
-                if let Some(round_trip) = self.heartbeat.pong(now) {
+                if let Some(round_trip) = self.heartbeat.pong(pace(&self.config), now) {
                     self.tally.beat(round_trip);
                     self.tell(Events::HEARTBEAT, || Event::Heartbeat);
                 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// The id of a session: 1 to [`Sid::MAX_LEN`] bytes of `[A-Za-z0-9_.~-]`.
 ///
 /// Up to 30 bytes lie in the value itself, so that the ids made here (24) and those of engine.io (20) cost no
-/// allocation, no counter on clone and no second cache line in a lookup: 32 bytes per copy. Longer ones are shared.
+/// allocation and no counter on clone: 32 bytes per copy. Longer ones are shared.
 #[derive(Clone)]
 pub struct Sid(Repr);
 

@@ -87,7 +87,7 @@ pub(super) struct Polling {
 #[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct WebSocket {
     /// A POST of before the swap that has not arrived yet: nothing is read from the WebSocket until then.
-    pub(super) held: Option<Push>,
+    pub(super) held: Option<Box<Push>>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -7,12 +7,17 @@ use super::Revision;
 /// A timer that fires later than this was held up by our own process; the client is not to blame.
 const STALL: Duration = Duration::from_secs(1);
 
+/// How fast the heart beats: the same for all sessions of a server, so that none of them keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+}
+
 /// The heartbeat of a session, in both directions.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Heartbeat {
-    interval: Duration,
-    timeout: Duration,
     last_seen: Instant,
     phase: Phase,
 }
@@ -43,16 +48,16 @@ pub(super) enum Beat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(revision: Revision, interval: Duration, timeout: Duration, now: Instant) -> Self {
+    pub(super) fn new(revision: Revision, pace: Pace, now: Instant) -> Self {
         let phase = match revision {
-            Revision::V4 => Phase::Ping { due: now + interval },
+            Revision::V4 => Phase::Ping {
+                due: now + pace.interval,
+            },
             Revision::V3 => Phase::Silence {
-                due: now + interval + timeout,
+                due: now + pace.interval + pace.timeout,
             },
         };
         Heartbeat {
-            interval,
-            timeout,
             last_seen: now,
             phase,
         }
@@ -64,12 +69,12 @@ impl Heartbeat {
     }
 
     /// A pong came in. If one was awaited, returns how long ago the ping was sent.
-    pub(super) fn pong(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn pong(&mut self, pace: Pace, now: Instant) -> Option<Duration> {
         let Phase::Pong { sent, late, .. } = self.phase else {
             return None;
         };
         self.phase = Phase::Ping {
-            due: now + self.interval,
+            due: now + pace.interval,
         };
         Some((now - sent).saturating_sub(Duration::from_micros(late.into())))
     }
@@ -86,7 +91,7 @@ impl Heartbeat {
     }
 
     /// Brings the heartbeat up to `now`.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Beat> {
+    pub(super) fn handle_timeout(&mut self, pace: Pace, now: Instant) -> Option<Beat> {
         if now < self.due() {
             return None;
         }
@@ -94,11 +99,11 @@ impl Heartbeat {
             Phase::Ping { due } => {
                 // Counted from when it was due, so that the timer's grain does not add up; unless this
                 // process was held up, for which the client shall not pay: it must have time to answer.
-                let late = STALL.min(self.timeout / 4);
+                let late = STALL.min(pace.timeout / 4);
                 let sent = if now - due < late { due } else { now };
                 self.phase = Phase::Pong {
                     sent,
-                    due: sent + self.timeout,
+                    due: sent + pace.timeout,
                     // Less than a second, by what stands above.
                     late: (now - sent).subsec_micros(),
                 };
@@ -106,13 +111,13 @@ impl Heartbeat {
             }
             Phase::Pong { sent, .. } if self.last_seen > sent => {
                 self.phase = Phase::Ping {
-                    due: (self.last_seen + self.interval).max(now),
+                    due: (self.last_seen + pace.interval).max(now),
                 };
                 None
             }
-            Phase::Silence { .. } if self.last_seen + self.interval + self.timeout > now => {
+            Phase::Silence { .. } if self.last_seen + pace.interval + pace.timeout > now => {
                 self.phase = Phase::Silence {
-                    due: self.last_seen + self.interval + self.timeout,
+                    due: self.last_seen + pace.interval + pace.timeout,
                 };
                 None
             }
@@ -138,35 +143,37 @@ impl Heartbeat {
 mod tests {
     use super::*;
 
-    const INTERVAL: Duration = Duration::from_millis(300);
-    const TIMEOUT: Duration = Duration::from_millis(200);
+    const PACE: Pace = Pace {
+        interval: Duration::from_millis(300),
+        timeout: Duration::from_millis(200),
+    };
 
     fn heartbeat(revision: Revision) -> (Heartbeat, Instant) {
         let start = Instant::now();
-        (Heartbeat::new(revision, INTERVAL, TIMEOUT, start), start)
+        (Heartbeat::new(revision, PACE, start), start)
     }
 
     #[test]
     fn revision_4_pings_and_gives_up_after_the_timeout() {
         let (mut beat, start) = heartbeat(Revision::V4);
         let ms = |n| start + Duration::from_millis(n);
-        assert_eq!(beat.handle_timeout(ms(299)), None);
-        assert_eq!(beat.handle_timeout(ms(302)), Some(Beat::Ping));
+        assert_eq!(beat.handle_timeout(PACE, ms(299)), None);
+        assert_eq!(beat.handle_timeout(PACE, ms(302)), Some(Beat::Ping));
         // 500 and not 502: a late timer does not lengthen the deadline.
         assert_eq!(beat.due(), ms(500));
-        assert_eq!(beat.handle_timeout(ms(500)), Some(Beat::Dead));
+        assert_eq!(beat.handle_timeout(PACE, ms(500)), Some(Beat::Dead));
     }
 
     #[test]
     fn a_pong_starts_the_next_interval_and_another_one_changes_nothing() {
         let (mut beat, start) = heartbeat(Revision::V4);
         let ms = |n| start + Duration::from_millis(n);
-        assert_eq!(beat.pong(ms(10)), None);
+        assert_eq!(beat.pong(PACE, ms(10)), None);
         assert_eq!(beat.due(), ms(300));
-        assert_eq!(beat.handle_timeout(ms(300)), Some(Beat::Ping));
-        assert_eq!(beat.pong(ms(310)), Some(Duration::from_millis(10)));
+        assert_eq!(beat.handle_timeout(PACE, ms(300)), Some(Beat::Ping));
+        assert_eq!(beat.pong(PACE, ms(310)), Some(Duration::from_millis(10)));
         assert_eq!(beat.due(), ms(610));
-        assert_eq!(beat.pong(ms(320)), None);
+        assert_eq!(beat.pong(PACE, ms(320)), None);
         assert_eq!(beat.due(), ms(610));
     }
 
@@ -174,25 +181,25 @@ mod tests {
     fn any_packet_is_life() {
         let (mut beat, start) = heartbeat(Revision::V4);
         let ms = |n| start + Duration::from_millis(n);
-        assert_eq!(beat.handle_timeout(ms(300)), Some(Beat::Ping));
+        assert_eq!(beat.handle_timeout(PACE, ms(300)), Some(Beat::Ping));
         beat.seen(ms(450));
-        assert_eq!(beat.handle_timeout(ms(500)), None);
+        assert_eq!(beat.handle_timeout(PACE, ms(500)), None);
         assert_eq!(beat.due(), ms(750));
 
         let (mut beat, start) = heartbeat(Revision::V3);
         let ms = |n| start + Duration::from_millis(n);
         beat.seen(ms(100));
-        assert_eq!(beat.handle_timeout(ms(500)), None);
-        assert_eq!(beat.handle_timeout(ms(600)), Some(Beat::Dead));
+        assert_eq!(beat.handle_timeout(PACE, ms(500)), None);
+        assert_eq!(beat.handle_timeout(PACE, ms(600)), Some(Beat::Dead));
     }
 
     #[test]
     fn the_servers_own_stall_is_forgiven() {
         let (mut beat, start) = heartbeat(Revision::V4);
         let s = |n| start + Duration::from_secs(n);
-        assert_eq!(beat.handle_timeout(s(60)), Some(Beat::Ping));
-        assert_eq!(beat.due(), s(60) + TIMEOUT);
-        assert_eq!(beat.handle_timeout(s(90)), None);
-        assert_eq!(beat.handle_timeout(s(91)), Some(Beat::Dead));
+        assert_eq!(beat.handle_timeout(PACE, s(60)), Some(Beat::Ping));
+        assert_eq!(beat.due(), s(60) + PACE.timeout);
+        assert_eq!(beat.handle_timeout(PACE, s(90)), None);
+        assert_eq!(beat.handle_timeout(PACE, s(91)), Some(Beat::Dead));
     }
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use super::client::Client;
 use crate::Server;
-use crate::actor::{Extensions, Handshake, Headers, Target};
+use crate::actor::{Addresses, Extensions, Handshake, Headers, Target};
 use crate::proto::request::parse;
 use crate::proto::{Head, Intent, Method, Refusal, Revision, Transport};
 
@@ -100,8 +100,7 @@ impl Connect {
         let handshake = Handshake {
             target: Target::new("/engine.io/", &query),
             headers: Headers::pack(headers),
-            peer_addr: Some(self.peer_addr),
-            forwarded_for: None,
+            addresses: Addresses::new(Some(self.peer_addr), None),
             revision,
             transport,
             extensions: self.extensions.clone(),

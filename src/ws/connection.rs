@@ -42,8 +42,17 @@ enum State {
     },
     /// Nothing is read any more, nothing sent but what is queued. With the peer's close frame, if it came.
     Closed {
-        peer: Option<CloseFrame>,
+        peer: Option<Box<CloseFrame>>,
     },
+}
+
+/// The control frames that wait to be sent. Apart, since mostly there are none.
+#[derive(Debug, Default)]
+struct Control {
+    /// The payloads of the pongs: the answers to the latest pings (RFC 6455 section 5.5.3).
+    pongs: Vec<Box<[u8]>>,
+    /// The payload of the close frame.
+    close: Option<Box<[u8]>>,
 }
 
 /// What permessage-deflate came to.
@@ -69,10 +78,7 @@ pub struct Connection {
     pub(super) assembly: Option<Box<Assembly>>,
     /// What is missing of a discarded frame's payload.
     discard: u64,
-    /// The payloads of the pongs to send: the answers to the latest pings (RFC 6455 section 5.5.3).
-    pongs: Vec<Box<[u8]>>,
-    /// The payload of the close frame to send.
-    close: Option<Box<[u8]>>,
+    control: Option<Box<Control>>,
     /// permessage-deflate was negotiated, so RSV1 is allowed.
     compression: Option<Compression>,
     /// What compressed messages may refer to, if that was agreed on; from the first one on.
@@ -88,8 +94,7 @@ impl Connection {
             input: BytesMut::new(),
             assembly: None,
             discard: 0,
-            pongs: Vec::new(),
-            close: None,
+            control: None,
             compression: None,
             windows: None,
             state: State::Open,
@@ -100,7 +105,11 @@ impl Connection {
     /// [`send_compressed`](Connection::send_compressed) compresses those of at least `threshold` bytes.
     pub fn with_deflate(limits: Limits, agreement: Agreement, threshold: usize) -> Self {
         let effort = Effort::new(agreement, DEFAULT_LEVEL);
-        let how = Compressing { effort, threshold };
+        let how = Compressing {
+            effort,
+            // No message is longer than that.
+            threshold: u32::try_from(threshold).unwrap_or(u32::MAX),
+        };
         Connection {
             compression: Some(Compression { agreement, how }),
             ..Connection::new(limits)
@@ -139,7 +148,7 @@ impl Connection {
     /// The peer's close frame, if it came.
     pub fn close_received(&self) -> Option<&CloseFrame> {
         match &self.state {
-            State::Closed { peer } => peer.as_ref(),
+            State::Closed { peer } => peer.as_deref(),
             State::Open | State::Closing { .. } => None,
         }
     }
@@ -327,7 +336,7 @@ impl Connection {
         if !self.is_open() {
             return;
         }
-        self.close = Some(CloseFrame::encode(code, reason).into());
+        self.control().close = Some(CloseFrame::encode(code, reason).into());
         self.discard = self
             .assembly
             .take()
@@ -347,30 +356,39 @@ impl Connection {
     /// Whether [`transmit`](Connection::transmit) has something to append.
     #[inline]
     pub fn has_transmit(&self) -> bool {
-        !self.pongs.is_empty() || self.close.is_some()
+        self.control.is_some()
     }
 
     /// Appends the control frames that wait: the pongs to the latest [`MAX_PONGS`] pings, then the close frame.
     #[inline]
     pub fn transmit(&mut self, out: &mut BytesMut) {
-        for payload in std::mem::take(&mut self.pongs) {
-            frame::encode(OpCode::Pong, None, &payload, out);
+        let Some(control) = self.control.take() else {
+            return;
+        };
+        for payload in &control.pongs {
+            frame::encode(OpCode::Pong, None, payload, out);
         }
-        if let Some(payload) = self.close.take() {
-            frame::encode(OpCode::Close, None, &payload, out);
+        if let Some(payload) = &control.close {
+            frame::encode(OpCode::Close, None, payload, out);
         }
+    }
+
+    fn control(&mut self) -> &mut Control {
+        self.control.get_or_insert_default()
     }
 
     /// Nothing is read from here on. A close frame that is queued already stays the only one.
     fn end(&mut self, close: Option<Vec<u8>>, peer: Option<CloseFrame>) {
         if let Some(payload) = close {
-            self.close = Some(payload.into());
+            self.control().close = Some(payload.into());
         }
         self.input = BytesMut::new();
         self.assembly = None;
         self.windows = None;
         self.discard = 0;
-        self.state = State::Closed { peer };
+        self.state = State::Closed {
+            peer: peer.map(Box::new),
+        };
     }
 
     /// The peer is told the code (and no reason, as by `ws`, which clients may compare), unless we have closed before.

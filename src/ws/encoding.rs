@@ -32,7 +32,7 @@ pub struct Encoding(pub(super) Option<Compressing>);
 pub(super) struct Compressing {
     pub(super) effort: Effort,
     /// Shorter messages are sent as they are.
-    pub(super) threshold: usize,
+    pub(super) threshold: u32,
 }
 
 impl Encoding {
@@ -56,7 +56,7 @@ impl Encoding {
 impl Compressing {
     /// Whether a message of so many bytes is worth trying.
     pub(super) fn wants(self, len: usize) -> bool {
-        len >= self.threshold
+        len >= self.threshold as usize
     }
 
     /// Appends the frame to `out`; what it holds may refer to the window, and goes into it. False, and nothing has

@@ -142,11 +142,21 @@ struct Seats {
 #[derive(Debug)]
 struct Entry {
     generation: u32,
-    /// Who sits here, if he can be told by a message.
-    socket: Option<Socket>,
-    /// How he is told else: his task.
-    waker: Option<Waker>,
-    inbox: VecDeque<Arc<Broadcast>>,
+    bell: Bell,
+    /// None if there is nothing in it, as mostly.
+    inbox: Option<Box<VecDeque<Arc<Broadcast>>>>,
+}
+
+/// How the socket that sits there is told.
+#[derive(Debug, Default)]
+enum Bell {
+    /// Nobody sits there (yet, or any more).
+    #[default]
+    None,
+    /// By a message.
+    Message(Socket),
+    /// It listens: its task is woken.
+    Task(Waker),
 }
 
 impl LocalBranch {
@@ -176,9 +186,8 @@ impl LocalBranch {
         let index = seats.free.pop().unwrap_or_else(|| {
             seats.all.push(Entry {
                 generation: 0,
-                socket: None,
-                waker: None,
-                inbox: VecDeque::new(),
+                bell: Bell::None,
+                inbox: None,
             });
             seats.all.len() as u32 - 1
         });
@@ -242,15 +251,14 @@ impl Seats {
 impl Entry {
     /// Returns how many it has taken.
     fn take(&mut self, broadcast: &Arc<Broadcast>) -> usize {
-        let is_first = self.inbox.is_empty();
-        match (&self.waker, &self.socket) {
-            (Some(waker), _) if is_first => waker.wake_by_ref(),
-            (None, Some(socket)) if is_first => socket.addr().do_send(Collect),
-            // Nobody sits here (yet, or any more).
-            (None, None) => return 0,
-            _ => {}
+        let is_first = self.inbox.is_none();
+        match &self.bell {
+            Bell::None => return 0,
+            Bell::Task(waker) if is_first => waker.wake_by_ref(),
+            Bell::Message(socket) if is_first => socket.addr().do_send(Collect),
+            Bell::Task(_) | Bell::Message(_) => {}
         }
-        self.inbox.push_back(broadcast.clone());
+        self.inbox.get_or_insert_default().push_back(broadcast.clone());
         1
     }
 }
@@ -310,14 +318,14 @@ impl Seat {
 
     /// Broadcasts are told to this socket from here on, by messages until it [listens](Self::listen).
     pub(in crate::actor) fn take(&self, socket: Socket) {
-        self.with_entry(|entry| entry.socket = Some(socket));
+        self.with_entry(|entry| entry.bell = Bell::Message(socket));
     }
 
     /// Broadcasts wake this task from here on, instead of sending messages.
     pub(in crate::actor) fn listen(&self, waker: &Waker) {
-        self.with_entry(|entry| match &mut entry.waker {
-            Some(kept) if kept.will_wake(waker) => {}
-            kept => *kept = Some(waker.clone()),
+        self.with_entry(|entry| match &mut entry.bell {
+            Bell::Task(kept) if kept.will_wake(waker) => {}
+            bell => *bell = Bell::Task(waker.clone()),
         });
     }
 
@@ -345,10 +353,11 @@ impl Seat {
 
     fn look(&self, after: u64) -> Option<Arc<Broadcast>> {
         self.with_entry(|entry| {
-            let is_next = entry.inbox.front()?.number() <= after;
-            let next = if is_next { entry.inbox.pop_front() } else { None };
-            if entry.inbox.is_empty() && entry.inbox.capacity() > 0 {
-                entry.inbox = VecDeque::new();
+            let inbox = entry.inbox.as_mut()?;
+            let is_next = inbox.front()?.number() <= after;
+            let next = if is_next { inbox.pop_front() } else { None };
+            if inbox.is_empty() {
+                entry.inbox = None;
             }
             next
         })
@@ -361,15 +370,11 @@ impl Drop for Seat {
         let mut seats = self.branch.seats.borrow_mut();
         let left = seats.entry(self.id).map(|entry| {
             entry.generation = entry.generation.wrapping_add(1);
-            (
-                entry.socket.take(),
-                entry.waker.take(),
-                std::mem::take(&mut entry.inbox),
-            )
+            (std::mem::take(&mut entry.bell), entry.inbox.take())
         });
         seats.free.push(self.id.index);
         drop(seats);
-        if let Some((_, _, inbox)) = &left {
+        if let Some((_, Some(inbox))) = &left {
             let mail = &self.branch.mail;
             mail.set(mail.get() - inbox.len());
         }

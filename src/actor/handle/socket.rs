@@ -11,6 +11,7 @@ use crate::Data;
 use crate::actor::current::{self, Command};
 use crate::actor::fanout::{Branch, SeatId};
 use crate::actor::handshake::Handshake;
+use crate::actor::hooks::Hooks;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
@@ -38,7 +39,7 @@ pub(in crate::actor) struct SocketShared {
     /// Bytes of the write buffer that are taken, those in the mailbox included.
     reserved: AtomicUsize,
     /// How many messages lie in the mailbox, their bytes reserved.
-    queued: AtomicUsize,
+    queued: AtomicU32,
     next_id: AtomicU32,
     /// Bytes of its messages, and its latest round trip in microseconds (0: none). Its process alone writes them.
     bytes_in: Counter,
@@ -73,7 +74,7 @@ impl Socket {
             status: AtomicU8::new(status.pack()),
             request,
             reserved: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
+            queued: AtomicU32::new(0),
             next_id: AtomicU32::new(1),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
@@ -87,6 +88,16 @@ impl Socket {
     /// The session's id: a secret between server and client. Do not log it, do not show it to others.
     pub fn id(&self) -> Sid {
         self.0.id.clone()
+    }
+
+    /// The closures that are told of all sockets of its server.
+    #[inline]
+    pub(in crate::actor) fn hooks(&self) -> Option<&Hooks> {
+        self.0.server.application().hooks.as_ref()
+    }
+
+    pub(in crate::actor) fn sid(&self) -> &Sid {
+        &self.0.id
     }
 
     /// The server that this socket belongs to.

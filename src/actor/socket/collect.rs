@@ -48,7 +48,9 @@ impl SocketActor {
                     let outgoing = self.session.pass(send.data, send.compress);
                     let frame = broadcast.encoded(encoding, self.session.revision(), base64, &outgoing.frame);
                     wire.push_encoded(&frame);
-                    self.tickets.sent(outgoing.number);
+                    if let Some(tickets) = self.tickets() {
+                        tickets.sent(outgoing.number);
+                    }
                     return;
                 }
                 // What it is sent depends on what it was sent before.

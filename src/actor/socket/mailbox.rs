@@ -4,7 +4,7 @@ use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
 use super::SocketActor;
-use super::tickets::Tickets;
+use super::tickets::Shared;
 use crate::actor::clock;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
@@ -17,19 +17,20 @@ impl Handler<Send> for SocketActor {
     type Result = SendReply;
 
     fn handle(&mut self, send: Send, ctx: &mut Self::Context) -> SendReply {
+        let tickets = self.aside().tickets.share();
         if let Err(error) = self.socket.reserve(cost(&send.data)) {
             let error = if self.is_over() { SendError::Closed } else { error };
-            return SendReply(Err(error), self.tickets.clone());
+            return SendReply(Err(error), tickets);
         }
         let number = self.try_accept(send);
         self.push_out(ctx);
-        SendReply(number, self.tickets.clone())
+        SendReply(number, tickets)
     }
 }
 
 /// The answer to a [`Send`]: later, when it was flushed; or that it was refused.
 #[derive(Debug)]
-pub struct SendReply(Result<u64, SendError>, Tickets);
+pub struct SendReply(Result<u64, SendError>, Shared);
 
 impl MessageResponse<SocketActor, Send> for SendReply {
     fn handle(self, ctx: &mut Context<SocketActor>, asker: Option<OneshotSender<Result<(), SendError>>>) {
@@ -56,7 +57,7 @@ impl Handler<AwaitFlush> for SocketActor {
 
     fn handle(&mut self, _: AwaitFlush, ctx: &mut Self::Context) {
         // It may have been handed to the WebSocket before anybody waited.
-        if let Some(link) = &self.link {
+        if let Some(link) = self.link() {
             link.notify_drained();
             self.signalled = true;
         }
@@ -118,7 +119,7 @@ impl Handler<Poll> for SocketActor {
         self.with_self(ctx, |actor, now| match actor.session.handle_poll(now, id) {
             Ok(()) => {
                 actor.place.polled();
-                actor.poll = Some((id, answer));
+                actor.aside().poll = Some((id, answer));
             }
             // The answer to the poll that waited comes first.
             Err(refusal) => parked = Some((answer, refusal)),
@@ -141,7 +142,7 @@ impl Handler<PollAborted> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, PollAborted(id): PollAborted, ctx: &mut Self::Context) {
-        self.poll.take_if(|(poll, _)| *poll == id);
+        self.aside().poll.take_if(|(poll, _)| *poll == id);
         self.with_session(ctx, |session, _| session.handle_poll_gone(id));
     }
 }
@@ -163,7 +164,7 @@ impl Handler<Push> for SocketActor {
         self.with_self(ctx, |actor, now| {
             match actor.session.handle_push(now, id, binary) {
                 Ok(()) => {
-                    actor.push = Some((id, answer));
+                    actor.aside().push = Some((id, answer));
                     if let Some(body) = body {
                         actor.session.handle_payload(now, id, body);
                     }
@@ -217,7 +218,7 @@ impl Handler<Probe> for SocketActor {
                 && let Some(link) = offer.take()
             {
                 actor.answer_probe(&link);
-                actor.probe = Some((id, link));
+                actor.aside().probe = Some((id, link));
             }
         });
     }
@@ -231,12 +232,12 @@ impl Handler<Upgrade> for SocketActor {
         if self.session.handle_upgrade(now, id).is_ok()
             && let Some(carrier) = offer.take()
         {
-            let probe = self.probe.take();
+            let probe = self.aside().probe.take();
             match carrier {
                 Carrier::Link(link) => {
                     link.adopt();
                     self.signalled = true;
-                    self.link = Some(link);
+                    self.aside().link = Some(link);
                 }
                 Carrier::Wire(mut handed) => {
                     // `3probe` may not have left: the client need not wait for it.
@@ -278,7 +279,7 @@ impl Handler<ProbeLost> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, ProbeLost(id): ProbeLost, ctx: &mut Self::Context) {
-        self.probe.take_if(|(probe, _)| *probe == id);
+        self.aside().probe.take_if(|(probe, _)| *probe == id);
         self.with_session(ctx, |session, _| session.handle_probe_lost(id));
     }
 }

@@ -1,11 +1,9 @@
 //! How a session begins: entered in the registry, shown to the application, opened, and its process started.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::tickets::Tickets;
 use super::{SocketActor, TURN};
 use crate::actor::clock;
 use crate::actor::fanout::LocalBranch;
@@ -50,7 +48,7 @@ impl Server {
             .connect(&socket, &handshake)
             .map_err(|_| OpenError::Panicked)?;
         let now = clock::now();
-        let interest = listeners.interest();
+        let interest = listeners.interest(socket.hooks());
         let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
         let is_websocket = handshake.transport == Transport::WebSocket;
         let link = (is_websocket && !hands_over).then(|| Arc::new(Link::new(socket.clone())));
@@ -60,19 +58,16 @@ impl Server {
             socket: socket.clone(),
             listeners,
             place,
-            poll: None,
-            push: None,
-            link: link.clone(),
             wire: None,
-            probe: None,
+            aside: None,
             signalled: true,
-            inbound: VecDeque::new(),
             turn: TURN,
             resting: false,
-            tickets: Tickets::default(),
             timer: None,
-            linger: None,
         };
+        if let Some(link) = &link {
+            actor.aside().link = Some(link.clone());
+        }
         // What the application said in its factory comes behind the open packet.
         actor.obey(now);
         actor.session.open(now, handshake.transport, &socket.id());

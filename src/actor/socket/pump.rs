@@ -84,6 +84,7 @@ impl SocketActor {
             }
         }
         self.session.rest();
+        self.tidy();
         self.settle(now, ctx);
         Poll::Pending
     }
@@ -168,11 +169,13 @@ impl SocketActor {
         if released > 0 {
             self.socket.release(released);
         }
-        if let Some(number) = last {
-            self.tickets.sent(number);
-        }
-        if all {
-            self.tickets.all_sent_are_flushed();
+        if let Some(tickets) = self.tickets() {
+            if let Some(number) = last {
+                tickets.sent(number);
+            }
+            if all {
+                tickets.all_sent_are_flushed();
+            }
         }
         last.is_some()
     }
@@ -185,7 +188,9 @@ impl SocketActor {
                 let outgoing = self.session.pass(send.data, send.compress);
                 wire.push(&outgoing.frame, outgoing.compress);
                 self.socket.release(outgoing.released);
-                self.tickets.sent(outgoing.number);
+                if let Some(tickets) = self.tickets() {
+                    tickets.sent(outgoing.number);
+                }
                 Ok(outgoing.number)
             }
             _ => Err(send),

@@ -87,12 +87,19 @@ pub(in crate::actor) struct Wire {
     unsent: BytesMut,
     /// It takes nothing more now.
     blocked: bool,
-    /// Nothing leaves before.
-    quiet_until: Option<Instant>,
-    /// Until when a peer that broke the protocol is listened to.
-    linger: Option<Instant>,
+    /// Apart, since it is seldom there.
+    pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
+}
+
+/// What is different for a moment.
+#[derive(Debug)]
+enum Pause {
+    /// Nothing leaves before, nothing is read.
+    Quiet(Instant),
+    /// The peer broke the protocol, and is listened to until then.
+    Linger(Instant),
 }
 
 impl Wire {
@@ -104,8 +111,7 @@ impl Wire {
             connection: handed.connection,
             unsent: handed.unsent,
             blocked: false,
-            quiet_until,
-            linger: None,
+            pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
         })
     }
@@ -155,13 +161,13 @@ impl Wire {
                     (_, message) => decode(message, revision),
                 }))
             }
-            Ok(None) if self.connection.is_closed() && self.linger.is_none() => {
+            Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
                 Err(ended(self.connection.close_received()))
             }
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
-                self.linger = Some(now + LINGER);
+                self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
                 Err(broken(error, self.connection.limits()))
             }
         }
@@ -205,7 +211,7 @@ impl Wire {
     /// Writes what was pushed, and the frames of the connection's own, as far as the peer takes them. Returns whether
     /// nothing waits to be written.
     pub(in crate::actor) fn poll_flush(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.gone || self.quiet_until.is_some() {
+        if self.gone || self.is_quiet() {
             return false;
         }
         self.connection.transmit(&mut self.unsent);
@@ -249,13 +255,13 @@ impl Wire {
 
     /// Nothing is left to be done for it: both sides have closed, or the connection is gone.
     pub(in crate::actor) fn is_over(&self) -> bool {
-        let closed = self.connection.is_closed() && self.linger.is_none();
+        let closed = self.connection.is_closed() && self.linger().is_none();
         self.gone || (closed && self.unsent.is_empty() && !self.connection.has_transmit())
     }
 
     /// Whether it may be read: it is there, and the first packet may leave.
     pub(in crate::actor) fn is_readable(&self) -> bool {
-        !self.gone && self.quiet_until.is_none()
+        !self.gone && !self.is_quiet()
     }
 
     /// Whether the connection has been lost.
@@ -265,13 +271,27 @@ impl Wire {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, but for the end of the first silence.
     pub(in crate::actor) fn deadline(&self) -> Option<Instant> {
-        self.linger.or(self.connection.deadline())
+        self.linger().or(self.connection.deadline())
+    }
+
+    fn linger(&self) -> Option<Instant> {
+        match self.pause.as_deref() {
+            Some(Pause::Linger(until)) => Some(*until),
+            Some(Pause::Quiet(_)) | None => None,
+        }
+    }
+
+    /// The first silence is not over.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        matches!(self.pause.as_deref(), Some(Pause::Quiet(_)))
     }
 
     /// Time has passed.
     pub(in crate::actor) fn handle_timeout(&mut self, now: Instant) {
-        self.quiet_until.take_if(|until| *until <= now);
-        self.linger.take_if(|until| *until <= now);
+        self.pause.take_if(|pause| match **pause {
+            Pause::Quiet(until) | Pause::Linger(until) => until <= now,
+        });
         self.connection.handle_timeout(now);
     }
 }

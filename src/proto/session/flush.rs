@@ -17,8 +17,9 @@ impl Session {
             return None;
         }
         if self.flushing == 0 {
-            self.flushing = self.buffer.len();
-            self.tell_flush(self.flushing);
+            // A buffer of so many packets would not fit into any memory.
+            self.flushing = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
+            self.tell_flush(self.buffer.len());
         }
         let outgoing = self.buffer.pop_front()?;
         self.flushing -= 1;
@@ -111,7 +112,7 @@ impl Session {
         let leaving = self.buffer.iter().take(count).map(|outgoing| &outgoing.packet);
         let body = payload::encode(leaving.chain(&last), self.revision, !self.base64);
         let (mut released, mut flushed, mut compress) = (0, 0, false);
-        for outgoing in self.buffer.drain(..count) {
+        for outgoing in self.buffer.take(count) {
             self.buffered -= cost(&outgoing.packet.data);
             released += outgoing.released();
             flushed = outgoing.number;

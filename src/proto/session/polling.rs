@@ -164,7 +164,7 @@ impl Session {
     pub(super) fn expire_push(&mut self, now: Instant) {
         let push = match self.state.link() {
             Some(Link::Polling(polling)) => polling.push,
-            Some(Link::WebSocket(websocket)) => websocket.held,
+            Some(Link::WebSocket(websocket)) => websocket.held.as_deref().copied(),
             None => None,
         };
         if let Some(push) = push
@@ -243,7 +243,7 @@ impl Session {
     fn push_slot(&mut self, push: PushId) -> Option<&mut Push> {
         let slot = match self.state.link_mut()? {
             Link::Polling(polling) => polling.push.as_mut(),
-            Link::WebSocket(websocket) => websocket.held.as_mut(),
+            Link::WebSocket(websocket) => websocket.held.as_deref_mut(),
         };
         slot.filter(|slot| slot.id == push)
     }

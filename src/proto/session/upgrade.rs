@@ -63,10 +63,10 @@ impl Session {
         if let Some(push) = left.push
             && let Some(websocket) = self.state.websocket()
         {
-            websocket.held = Some(Push {
+            websocket.held = Some(Box::new(Push {
                 deadline: push.deadline.min(now + HELD_TIMEOUT),
                 ..push
-            });
+            }));
         }
         self.tally.upgrade_done();
         self.tell(Events::UPGRADE, || Event::Upgrade(Transport::WebSocket));

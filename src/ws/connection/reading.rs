@@ -180,10 +180,12 @@ impl Connection {
         match header.opcode {
             // After our close frame nothing but the peer's is of interest.
             OpCode::Ping if matches!(self.state, State::Open) => {
-                if self.pongs.len() == MAX_PONGS {
-                    self.pongs.remove(0);
+                let payload = (&*payload).into();
+                let pongs = &mut self.control().pongs;
+                if pongs.len() == MAX_PONGS {
+                    pongs.remove(0);
                 }
-                self.pongs.push((&*payload).into());
+                pongs.push(payload);
             }
             OpCode::Close => {
                 let peer = CloseFrame::decode(payload)?;

@@ -179,7 +179,7 @@ impl std::hash::Hash for Server {
         let session = &self.session;
         (&session.state, &session.heartbeat, session.last_reply).hash(state);
         (session.sent, session.flushing, session.buffer.len()).hash(state);
-        for outgoing in &session.buffer {
+        for outgoing in session.buffer.iter() {
             super::hash_packet(&outgoing.packet, state);
         }
         (self.sent, self.received, self.gap, self.closed, self.noops).hash(state);
