@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 /// First in, first out.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
+#[allow(clippy::box_collection)] // 8 bytes instead of 32, for a session that has nothing in it
 pub(super) struct Queue<T>(Option<Box<VecDeque<T>>>);
 
 impl<T> Default for Queue<T> {
