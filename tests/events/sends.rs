@@ -67,13 +67,14 @@ async fn it_resolves_on_a_websocket() {
         assert_eq!(within(send).await.unwrap(), Ok(()));
         assert_eq!(ws.next_text().await, format!("4{index}"));
     }
-    let many: Vec<_> = (0..20)
+    // As many as the mailbox takes from those who wait: the next one would be sent when it is awaited.
+    let many: Vec<_> = (0..10)
         .map(|index| socket.addr().send(Send::text(index.to_string())))
         .collect();
     for send in many {
         assert_eq!(within(send).await.unwrap(), Ok(()));
     }
-    for index in 0..20 {
+    for index in 0..10 {
         assert_eq!(ws.next_text().await, format!("4{index}"));
     }
 }
