@@ -108,11 +108,11 @@ async fn transport_close() {
     drop(ws);
     ended(&server, &record, &["close transport close"]).await;
 
-    let (server, host, record, mut client, _) = polling().await;
+    let (server, _host, record, mut client, _) = polling().await;
     let ws = client.websocket().await;
     let (ws, _) = upgrade(&mut client, ws).await;
     until(|| server.clients()[0].upgraded()).await;
-    drop((ws, host));
+    drop(ws);
     ended(&server, &record, &["close transport close"]).await;
 }
 
@@ -178,7 +178,8 @@ async fn parse_error() {
 async fn ping_timeout() {
     let (server, host, record) = start_with(|config| {
         config.ping_interval = ms(20);
-        config.ping_timeout = ms(40);
+        // The second poll has to come in this time.
+        config.ping_timeout = ms(500);
     });
     let mut client = Polling::open(host.addr).await;
     assert_eq!(client.poll().await, ["2"]);
