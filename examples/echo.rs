@@ -80,6 +80,9 @@ struct Options {
     /// Serve `/ready`, and with the feature `metrics` also `/metrics` for Prometheus.
     #[arg(long)]
     monitor: bool,
+    /// Accept connections on each thread by itself, and serve nothing but Engine.IO.
+    #[arg(long, conflicts_with_all = ["monitor", "cors_origin"])]
+    own_listener: bool,
     /// Answer by `Send` messages of an actor, instead of inside the socket's own.
     #[arg(long)]
     via_actor: bool,
@@ -258,6 +261,16 @@ async fn main() -> std::io::Result<()> {
     }
     .start();
 
+    if options.own_listener {
+        let listener = engineio::listen(&server, (&*options.host, options.port))?
+            .own_listeners(true)
+            .workers(options.workers);
+        for address in listener.addresses()? {
+            println!("listening on http://{address}");
+        }
+        std::io::stdout().flush()?;
+        return listener.run().await;
+    }
     let listener = TcpListener::bind((&*options.host, options.port))?;
     let address = listener.local_addr()?;
     let (engine, workers) = (server.clone(), options.workers);

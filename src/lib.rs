@@ -114,6 +114,8 @@ pub use actor::{
     Credit, Event, Extensions, Handshake, Headers, IdError, Refused, Room, RoundTrips, Send, Server,
     ServerActor, ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
 };
+#[cfg(feature = "rustls")]
+pub use http::listen_rustls;
 #[cfg(feature = "server")]
 pub use http::{
     Accept, Endpoint, Listener, Reject, Scope, handle_request, handle_upgrade, listen, on_connect,

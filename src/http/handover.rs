@@ -1,12 +1,15 @@
-//! How a WebSocket gets its TCP connection out of actix's HTTP dispatcher: the 101 has a body that says it has one
-//! byte, gives none, and so ends the dispatcher once the head has left, without a word on the wire. It works for plain
-//! TCP and HTTP/1.1 under Unix; elsewhere the bytes go on passing through the dispatcher.
+//! How a WebSocket gets its connection out of actix's HTTP dispatcher: the 101 has a body that says it has one byte,
+//! gives none, and so ends the dispatcher once the head has left, without a word on the wire. A dispatcher of ours has
+//! the connection lent only; of others' we keep a second descriptor, for plain TCP under Unix. HTTP/1.1 alone; elsewhere
+//! the bytes go on passing through the dispatcher.
 //!
 //! None of this is promised by actix-http: `tests/handover` guards each assumption.
 
 use std::any::Any;
-use std::net::TcpStream;
+use std::cell::RefCell;
+use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 
@@ -15,9 +18,9 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload};
 use actix_web::http::Version;
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::actor::transport::Handover;
+use crate::actor::transport::{Handover, Stream};
 use crate::{Config, WsEngine};
 
 /// What each connection of an `HttpServer` is to be told, so that WebSockets come to own theirs: much less memory for
@@ -53,16 +56,71 @@ pub fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
 #[derive(Debug, Clone, Copy)]
 struct Descriptor(#[cfg(unix)] std::os::fd::RawFd);
 
-/// A second handle to the connection on which this request came, if it may be handed over.
-pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<TcpStream> {
+/// A connection that a dispatcher reads and writes until a WebSocket takes it.
+#[derive(Debug, Clone)]
+pub(super) struct Lent(Rc<RefCell<Option<Stream>>>);
+
+impl Lent {
+    pub(super) fn new(stream: Stream) -> Self {
+        Lent(Rc::new(RefCell::new(Some(stream))))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &mut *self.0.borrow_mut() {
+            Some(stream) => act(Pin::new(stream)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.with(|stream| stream.poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_shutdown(cx))
+    }
+}
+
+/// A connection that its dispatcher can do without.
+#[derive(Debug)]
+pub(super) enum Detachable {
+    /// The dispatcher has it lent.
+    Lent(Lent),
+    /// A second handle to it.
+    Second(Stream),
+}
+
+impl Detachable {
+    fn detach(self) -> Option<Stream> {
+        match self {
+            Detachable::Lent(Lent(cell)) => cell.take(),
+            Detachable::Second(stream) => Some(stream),
+        }
+    }
+}
+
+/// The connection on which this request came, if it may be handed over.
+pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<Detachable> {
     static TOLD: Once = Once::new();
     if !config.handover || config.ws_engine != WsEngine::BuiltIn {
         return None;
     }
-    let io = req
-        .conn_data()
-        .filter(|_| req.version() == Version::HTTP_11)
-        .and_then(|descriptor| duplicate(*descriptor, req));
+    let io = match req.version() {
+        Version::HTTP_11 => detachable(req),
+        _ => None,
+    };
     if io.is_none() {
         TOLD.call_once(|| {
             log::debug!(
@@ -74,10 +132,18 @@ pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<TcpStream
     io
 }
 
+fn detachable(req: &HttpRequest) -> Option<Detachable> {
+    if let Some(lent) = req.conn_data::<Lent>() {
+        return Some(Detachable::Lent(lent.clone()));
+    }
+    let second = duplicate(*req.conn_data()?, req)?;
+    Some(Detachable::Second(Stream::loose(second)))
+}
+
 /// The crate's one `unsafe`: a descriptor's number is borrowed while its connection serves the request.
 #[cfg(unix)]
 #[allow(unsafe_code)]
-fn duplicate(Descriptor(number): Descriptor, req: &HttpRequest) -> Option<TcpStream> {
+fn duplicate(Descriptor(number): Descriptor, req: &HttpRequest) -> Option<std::net::TcpStream> {
     use std::os::fd::BorrowedFd;
     if number < 0 {
         return None;
@@ -86,17 +152,17 @@ fn duplicate(Descriptor(number): Descriptor, req: &HttpRequest) -> Option<TcpStr
     // open while it serves the request. If an application kept the request beyond that, the number may be another
     // descriptor's: then duplicating it is harmless, and its peer tells it from ours below.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    let io = TcpStream::from(borrowed.try_clone_to_owned().ok()?);
+    let io = std::net::TcpStream::from(borrowed.try_clone_to_owned().ok()?);
     (io.peer_addr().ok() == req.peer_addr()).then_some(io)
 }
 
 #[cfg(not(unix))]
-fn duplicate(_: Descriptor, _: &HttpRequest) -> Option<TcpStream> {
+fn duplicate(_: Descriptor, _: &HttpRequest) -> Option<std::net::TcpStream> {
     None
 }
 
 /// The body of a 101 whose connection is handed over.
-pub(super) fn body(payload: Payload, io: TcpStream, handover: Handover) -> BoxBody {
+pub(super) fn body(payload: Payload, io: Detachable, handover: Handover) -> BoxBody {
     BoxBody::new(Body {
         payload,
         early: BytesMut::new(),
@@ -110,7 +176,7 @@ struct Body {
     /// What the client sent behind its request.
     early: BytesMut,
     head_is_written: bool,
-    handover: Option<(TcpStream, Handover)>,
+    handover: Option<(Detachable, Handover)>,
 }
 
 impl Body {
@@ -118,7 +184,9 @@ impl Body {
     /// has room: so it is emptied with every poll.
     fn drain(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(Ok(bytes))) = Pin::new(&mut self.payload).poll_next(&mut cx) {
+        while let Poll::Ready(Some(Ok(bytes))) =
+            futures_core::Stream::poll_next(Pin::new(&mut self.payload), &mut cx)
+        {
             self.early.extend_from_slice(&bytes);
         }
     }
@@ -140,7 +208,9 @@ impl MessageBody for Body {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some((io, handover)) = this.handover.take() {
+        if let Some((io, handover)) = this.handover.take()
+            && let Some(io) = io.detach()
+        {
             handover.complete(io, std::mem::take(&mut this.early));
         }
         Poll::Ready(None)

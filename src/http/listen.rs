@@ -1,17 +1,21 @@
 //! `listen`: a server on ports of its own, with everything set as it should be, and the orderly way down.
 
+mod own;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::http::{KeepAlive, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::oneshot;
 
+use self::own::{Setting, Threads};
 use super::handover::on_connect;
 use super::linger::close_after;
 use super::scope::{Scope, scope};
@@ -19,6 +23,9 @@ use crate::actor::Server;
 
 /// How long connections have to end when the sessions have ended.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
+
+/// How many connections each thread has at most, unless told otherwise: as actix has it.
+const MAX_CONNECTIONS: usize = 25_000;
 
 type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 
@@ -45,8 +52,31 @@ pub fn listen(server: &Server, addresses: impl ToSocketAddrs) -> io::Result<List
         server: server.clone(),
         listeners,
         workers: None,
+        own_listeners: false,
+        setting: Setting {
+            max_connections: MAX_CONNECTIONS,
+            #[cfg(feature = "rustls")]
+            tls: None,
+        },
         set_up: Arc::new(|scope| scope),
     })
+}
+
+/// [`listen`] with TLS: HTTP/1.1 alone, with [own listeners](Listener::own_listeners). WebSockets own their connections
+/// here too. `ConnectionInfo::scheme` does not know of the TLS.
+///
+/// # Errors
+/// When an address cannot be bound.
+#[cfg(feature = "rustls")]
+pub fn listen_rustls(
+    server: &Server,
+    addresses: impl ToSocketAddrs,
+    mut config: tokio_rustls::rustls::ServerConfig,
+) -> io::Result<Listener> {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let mut listener = listen(server, addresses)?;
+    listener.setting.tls = Some(Arc::new(config).into());
+    Ok(listener)
 }
 
 /// Bound ports. Made by [`listen`].
@@ -54,6 +84,8 @@ pub struct Listener {
     server: Server,
     listeners: Vec<TcpListener>,
     workers: Option<usize>,
+    own_listeners: bool,
+    setting: Setting,
     set_up: Arc<SetUp>,
 }
 
@@ -61,6 +93,23 @@ impl Listener {
     /// How many threads serve. Default: one for each processor core.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
+        self
+    }
+
+    /// Whether each thread accepts connections by itself, the one that [runs](Self::run) this among them, instead of
+    /// being given them by actix's accepting thread: clients that come and go cost less. Under Linux each thread has a
+    /// socket of its own (`SO_REUSEPORT`, which lets other processes of this user bind the port too), and the system
+    /// picks one for each connection by a hash of its addresses; elsewhere the threads share a socket. Default: off.
+    pub fn own_listeners(mut self, own: bool) -> Self {
+        self.own_listeners = own;
+        self
+    }
+
+    /// How many connections each thread has at most; more wait until one ends. Default: 25,000. With
+    /// [own listeners](Self::own_listeners) a WebSocket's connection always counts; else it does not, once the
+    /// WebSocket owns it: [`Limits::max_sessions`](crate::Limits::max_sessions) does then.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.setting.max_connections = connections;
         self
     }
 
@@ -88,23 +137,40 @@ impl Listener {
             server,
             listeners,
             workers,
+            own_listeners,
+            setting,
             set_up,
         } = self;
         let engine = server.clone();
-        let mut http = HttpServer::new(move || {
+        let app = move || {
             let timeout = engine.config().destroy_upgrade_timeout;
             App::new()
                 .service(set_up(scope(&engine)).unhandled(StatusCode::NOT_IMPLEMENTED))
                 .default_service(web::to(move |req: HttpRequest| async move {
                     not_implemented(&req, timeout)
                 }))
-        })
-        .on_connect(on_connect)
-        .h1_allow_half_closed(false)
-        // Clients send in bursts; a new connection for each would cost both sides more than an idle one.
-        .keep_alive(KeepAlive::Os)
-        .client_disconnect_timeout(Duration::ZERO)
-        .disable_signals();
+        };
+        #[cfg(feature = "rustls")]
+        let own_listeners = own_listeners || setting.tls.is_some();
+        if own_listeners {
+            let threads = workers.or_else(|| Some(available_parallelism().ok()?.get()));
+            let sets = own::bind(listeners, threads.unwrap_or(1))?;
+            let (stop, ended) = Threads::start(sets, &setting, &app)?.split();
+            let stop = async move || {
+                stop();
+                // A thread that an application blocks is not waited for.
+                actix_rt::time::sleep(2 * STOP_DEADLINE).await;
+            };
+            return until_signal(&server, ended, stop)?.await;
+        }
+        let mut http = HttpServer::new(app)
+            .on_connect(on_connect)
+            .h1_allow_half_closed(false)
+            // Clients send in bursts; a new connection for each would cost both sides more than an idle one.
+            .keep_alive(KeepAlive::Os)
+            .client_disconnect_timeout(Duration::ZERO)
+            .max_connections(setting.max_connections)
+            .disable_signals();
         if let Some(workers) = workers {
             http = http.workers(workers);
         }
@@ -144,20 +210,36 @@ pub fn run_until_signal(
     server: &Server,
     http: actix_web::dev::Server,
 ) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
-    let (handle, server) = (http.handle(), server.clone());
+    let handle = http.handle();
+    until_signal(server, http, async move || {
+        // Who does not answer our close frame is not waited for.
+        let _ = actix_rt::time::timeout(STOP_DEADLINE, handle.stop(true)).await;
+    })
+}
+
+/// Runs `http` until it ends, or a signal has come, the server is drained, and `stop` is done.
+fn until_signal<H, S>(
+    server: &Server,
+    http: H,
+    stop: S,
+) -> io::Result<impl Future<Output = io::Result<()>> + use<H, S>>
+where
+    H: Future<Output = io::Result<()>>,
+    S: AsyncFnOnce() + 'static,
+{
+    let server = server.clone();
     let mut signals = signals()?;
     Ok(async move {
-        let (stopped, stop) = oneshot::channel::<()>();
+        let (stopped, stopping) = oneshot::channel::<()>();
         actix_rt::spawn(async move {
             poll_fn(&mut signals).await;
             log::info!(target: "engineio::server", "closing {} sessions", server.clients_count());
             drain(&server, signals).await;
-            // Who does not answer our close frame is not waited for.
-            let _ = actix_rt::time::timeout(STOP_DEADLINE, handle.stop(true)).await;
+            stop().await;
             drop(stopped);
         });
         let mut http = pin!(http);
-        let mut stop = pin!(stop);
+        let mut stop = pin!(stopping);
         poll_fn(|cx| match http.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => stop.as_mut().poll(cx).map(|_| Ok(())),

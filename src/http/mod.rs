@@ -25,6 +25,8 @@ mod websocket_actors;
 
 pub use admission::{Accept, Reject};
 pub use handover::on_connect;
+#[cfg(feature = "rustls")]
+pub use listen::listen_rustls;
 pub use listen::{Listener, listen, run_until_signal};
 #[cfg(feature = "metrics")]
 pub use metrics::{MetricsCollector, metrics};

@@ -1,7 +1,6 @@
 //! The 101 and its body: a WebSocket whose bytes pass through actix's HTTP connection. Works wherever HTTP/1.1
 //! does, behind TLS and any middleware.
 
-use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,9 +13,10 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_core::Stream;
 
+use super::handover::{self, Detachable};
+use super::headers;
 #[cfg(feature = "ws_engine")]
 use super::websocket_actors;
-use super::{handover, headers};
 use crate::actor::Socket;
 #[cfg(feature = "ws_engine")]
 use crate::actor::transport::Attachment;
@@ -52,7 +52,7 @@ pub(super) fn open(accept: &Accept, payload: Payload, link: Arc<Link>) -> HttpRe
 }
 
 /// The same, whose connection will be the socket's own.
-pub(super) fn open_over(accept: &Accept, payload: Payload, socket: Socket, io: TcpStream) -> HttpResponse {
+pub(super) fn open_over(accept: &Accept, payload: Payload, socket: Socket, io: Detachable) -> HttpResponse {
     let handover = Handover::direct(socket, accept.deflate);
     switch(accept, handover::body(payload, io, handover))
 }

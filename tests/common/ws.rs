@@ -58,17 +58,28 @@ impl WebSocket {
         let all = [&HEADERS[..], headers].concat();
         http.send("GET", target, &all, None).await;
         let response = http.response().await;
-        if response.status != 101 {
-            return Err(response);
+        match response.status {
+            101 => Ok(WebSocket::of(http, response)),
+            _ => Err(response),
         }
+    }
+
+    /// One whose request was sent already.
+    pub(crate) async fn opened(mut http: Http) -> WebSocket {
+        let response = http.response().await;
+        assert_eq!(response.status, 101);
+        WebSocket::of(http, response)
+    }
+
+    fn of(http: Http, response: Response) -> WebSocket {
         assert_eq!(response.header("sec-websocket-accept"), Some(ACCEPT));
         let (io, read) = http.into_parts();
-        Ok(WebSocket {
+        WebSocket {
             io,
             read,
             response,
             closing: false,
-        })
+        }
     }
 
     pub(crate) async fn text(&mut self, text: &str) {

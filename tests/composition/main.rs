@@ -9,6 +9,9 @@ mod common;
 mod logs;
 mod middleware;
 mod mounting;
+mod own;
+#[cfg(feature = "rustls")]
+mod own_tls;
 mod ports;
 mod routes;
 mod tls;

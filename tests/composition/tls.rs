@@ -17,13 +17,36 @@ use tokio_rustls::client::TlsStream;
 use crate::common::{Host, Http, Polling, WebSocket, echo, open_packet, port, upgrade, within};
 
 /// A server with a certificate for `localhost`, and what a client needs to trust it.
-struct Secure {
-    host: Host,
+pub(crate) struct Secure {
+    addr: SocketAddr,
+    /// The server, if it is actix's.
+    _host: Option<Host>,
     roots: RootCertStore,
 }
 
 impl Secure {
     fn start(server: &Server) -> Secure {
+        let server = server.clone();
+        let mut host = None;
+        let mut secure = Secure::start_with(|config| {
+            let (listener, addr) = port();
+            let http = HttpServer::new(move || App::new().service(engineio::scope(&server)))
+                // It finds no connection of plain TCP, and leaves WebSockets where they are.
+                .on_connect(engineio::on_connect)
+                .h1_allow_half_closed(false)
+                .disable_signals()
+                .workers(1)
+                .listen_rustls_0_23(listener, config)
+                .unwrap();
+            host = Some(Host::new(addr, http.run()));
+            addr
+        });
+        secure._host = host;
+        secure
+    }
+
+    /// One that this starts, and tells the address of.
+    pub(crate) fn start_with(start: impl FnOnce(ServerConfig) -> SocketAddr) -> Secure {
         let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(identity.cert.der().clone()).unwrap();
@@ -34,22 +57,15 @@ impl Secure {
             .with_no_client_auth()
             .with_single_cert(vec![identity.cert.der().clone()], key.into())
             .unwrap();
-        let server = server.clone();
-        let (listener, addr) = port();
-        let http = HttpServer::new(move || App::new().service(engineio::scope(&server)))
-            // It finds no connection of plain TCP, and leaves WebSockets where they are.
-            .on_connect(engineio::on_connect)
-            .h1_allow_half_closed(false)
-            .disable_signals()
-            .workers(1)
-            .listen_rustls_0_23(listener, config)
-            .unwrap();
-        let host = Host::new(addr, http.run());
-        Secure { host, roots }
+        Secure {
+            addr: start(config),
+            _host: None,
+            roots,
+        }
     }
 
-    fn addr(&self) -> SocketAddr {
-        self.host.addr
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
@@ -68,7 +84,7 @@ impl Secure {
         tls
     }
 
-    async fn http1(&self) -> Http {
+    pub(crate) async fn http1(&self) -> Http {
         Http::over(Box::new(self.connect("http/1.1").await), "localhost".to_owned())
     }
 

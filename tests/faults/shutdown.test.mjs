@@ -55,9 +55,10 @@ function flow(websocket) {
   return { end, heard: () => heard };
 }
 
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  test(`${signal} with ${PEERS} parked polls and ${PEERS} WebSockets: each sees its end, exit code 0 within 2 s`, { timeout: 30000 }, async () => {
-    const server = await startServer();
+for (const [signal, ...flags] of [["SIGINT"], ["SIGTERM"], ["SIGTERM", "--own-listener"]]) {
+  const name = [signal, ...flags].join(" ");
+  test(`${name} with ${PEERS} parked polls and ${PEERS} WebSockets: each sees its end, exit code 0 within 2 s`, { timeout: 30000 }, async () => {
+    const server = await startServer(flags);
     const websockets = [];
     const polls = [];
     try {
@@ -99,8 +100,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     }
   });
 
-  test(`${signal}: what was sent to a session that is not polling leaves with its next poll or WebSocket frame`, { timeout: 20000 }, async () => {
-    const server = await startServer();
+  test(`${name}: what was sent to a session that is not polling leaves with its next poll or WebSocket frame`, { timeout: 20000 }, async () => {
+    const server = await startServer(flags);
     try {
       const websocket = await WebSocket.open(server.port, { EIO: 4 });
       for (let at = 0; at < 50; at++) websocket.send(`4m${at}`);
@@ -117,8 +118,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     }
   });
 
-  test(`${signal} while messages flow on ${PEERS} WebSockets: echoes in order up to a close frame, exit code 0`, { timeout: 30000 }, async () => {
-    const server = await startServer(["--workers", "2"]);
+  test(`${name} while messages flow on ${PEERS} WebSockets: echoes in order up to a close frame, exit code 0`, { timeout: 30000 }, async () => {
+    const server = await startServer(["--workers", "2", ...flags]);
     const websockets = [];
     try {
       for (let at = 0; at < PEERS; at++) websockets.push(await (at % 2 ? upgraded : direct)(server.port));
@@ -134,14 +135,14 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     }
   });
 
-  test(`${signal} with nobody there: exit code 0`, async () => {
-    const server = await startServer();
+  test(`${name} with nobody there: exit code 0`, async () => {
+    const server = await startServer(flags);
     server.signal(signal);
     assert.deepEqual(await within(server.exited, WITHIN_MS, "the process ends").finally(server.stop), { code: 0, signal: null });
   });
 
-  test(`${signal} with peers that do not play along: exit code 0 within 2 s`, { timeout: 20000 }, async () => {
-    const server = await startServer();
+  test(`${name} with peers that do not play along: exit code 0 within 2 s`, { timeout: 20000 }, async () => {
+    const server = await startServer(flags);
     const peers = [];
     try {
       const { session } = await parked(server.port, 4);
@@ -168,8 +169,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     }
   });
 
-  test(`${signal}: real clients are told`, { timeout: 20000 }, async () => {
-    const server = await startServer();
+  test(`${name}: real clients are told`, { timeout: 20000 }, async () => {
+    const server = await startServer(flags);
     const clients = [];
     try {
       const closes = [];

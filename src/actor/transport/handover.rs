@@ -3,7 +3,6 @@
 //! the socket as every upgrade does.
 
 use std::future::poll_fn;
-use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +12,7 @@ use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
 use super::link::Link;
+use super::stream::Stream;
 use super::websocket::{WebSocketTransport, connection};
 use super::wire::Handed;
 use crate::actor::handle::Socket;
@@ -54,7 +54,7 @@ impl Handover {
     }
 
     /// The 101 has left: `io` is the connection, and `early` what the client sent behind its request.
-    pub(crate) fn complete(mut self, io: TcpStream, early: BytesMut) {
+    pub(crate) fn complete(mut self, io: Stream, early: BytesMut) {
         match self.0.take() {
             Some(For::Session {
                 socket,
@@ -83,12 +83,12 @@ impl Drop for Handover {
 }
 
 /// Drives a WebSocket until it is upgraded, or ends.
-async fn probe(transport: Box<WebSocketTransport>, io: TcpStream, early: BytesMut) {
+async fn probe(transport: Box<WebSocketTransport>, mut io: Stream, early: BytesMut) {
     let socket = transport.socket().clone();
-    let Ok(io) = actix_rt::net::TcpStream::from_std(io) else {
+    if io.bring_here().is_err() {
         log::error!(target: "engineio::ws", "{:?}: the connection cannot be watched", socket.id());
         return;
-    };
+    }
     let mut probing = Probing {
         transport,
         io,
@@ -99,18 +99,16 @@ async fn probe(transport: Box<WebSocketTransport>, io: TcpStream, early: BytesMu
     let Some((id, connection)) = poll_fn(|cx| probing.poll(cx)).await else {
         return;
     };
-    if let Ok(io) = probing.io.into_std() {
-        // What the client does next, on whatever connection, comes behind this message, and what it has sent
-        // behind `5` travels in it.
-        let handed = Handed::new(io, connection, probing.unsent);
-        let offer = Offer::new(Carrier::Wire(Box::new(handed)));
-        socket.addr().do_send(messages::Upgrade { id, offer });
-    }
+    // What the client does next, on whatever connection, comes behind this message, and what it has sent behind `5`
+    // travels in it.
+    let handed = Handed::new(probing.io, connection, probing.unsent);
+    let offer = Offer::new(Carrier::Wire(Box::new(handed)));
+    socket.addr().do_send(messages::Upgrade { id, offer });
 }
 
 struct Probing {
     transport: Box<WebSocketTransport>,
-    io: actix_rt::net::TcpStream,
+    io: Stream,
     input: BytesMut,
     /// What the connection has not taken.
     unsent: BytesMut,
@@ -145,7 +143,10 @@ impl Probing {
     /// Whether the connection lives, once some bytes were written.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.unsent.is_empty() {
-            return Poll::Pending;
+            return match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
+                Ok(()) => Poll::Pending,
+                Err(_) => Poll::Ready(false),
+            };
         }
         match ready!(Pin::new(&mut self.io).poll_write(cx, &self.unsent)) {
             Ok(count) => {

@@ -8,6 +8,7 @@ mod link;
 mod offer;
 mod polling;
 mod pool;
+mod stream;
 mod websocket;
 mod wire;
 
@@ -20,6 +21,7 @@ pub(super) use link::Glance;
 pub(crate) use link::{Link, Outbound};
 pub(crate) use offer::{Carrier, Offer};
 pub(crate) use polling::{PendingPoll, PendingPush};
+pub(crate) use stream::Stream;
 pub(crate) use websocket::WebSocketTransport;
 pub(crate) use wire::Handed;
 pub(super) use wire::Wire;

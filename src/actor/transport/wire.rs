@@ -1,4 +1,4 @@
-//! A WebSocket whose TCP connection is its socket's own: it is read, taken apart and written inside the task of
+//! A WebSocket whose connection is its socket's own: it is read, taken apart and written inside the task of
 //! that socket's actor. No queue, lock or signal lies between. Decides nothing about the session.
 
 use std::cell::{Cell, RefCell};
@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use actix_rt::net::TcpStream;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 use tokio::io::AsyncWrite;
@@ -15,6 +14,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::attachment::{LINGER, broken, decode, ended};
 use super::link::{Link, Outbound};
+use super::stream::Stream;
 use crate::actor::clock;
 use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
 use crate::ws::{CloseCode, Connection, Encoding, Message};
@@ -44,14 +44,14 @@ thread_local! {
 /// A WebSocket on its way to its socket's actor, wherever that runs. Dropped on the way, its peer is told.
 #[derive(Debug)]
 pub(crate) struct Handed {
-    io: std::net::TcpStream,
+    io: Stream,
     connection: Connection,
     unsent: BytesMut,
 }
 
 impl Handed {
-    /// A connection that is not blocking, what was read of it, and what of its output was not written yet.
-    pub(super) fn new(io: std::net::TcpStream, connection: Connection, unsent: BytesMut) -> Self {
+    /// A connection, what was read of it, and what of its output was not written yet.
+    pub(super) fn new(io: Stream, connection: Connection, unsent: BytesMut) -> Self {
         Handed {
             io,
             connection,
@@ -72,16 +72,14 @@ impl Handed {
 
     /// Nobody takes it: as much of a goodbye as the connection takes at once.
     pub(super) fn say_goodbye(mut self) {
-        say_goodbye(&mut self.connection, &mut self.unsent, |bytes| {
-            io::Write::write(&mut self.io, bytes)
-        });
+        say_goodbye(&mut self.io, &mut self.connection, &mut self.unsent);
     }
 }
 
 /// A WebSocket in the hands of its socket's actor.
 #[derive(Debug)]
 pub(in crate::actor) struct Wire {
-    io: TcpStream,
+    io: Stream,
     connection: Connection,
     /// What is encoded and the connection has not taken.
     unsent: BytesMut,
@@ -105,9 +103,10 @@ enum Pause {
 impl Wire {
     /// # Errors
     /// When the system does not let this thread watch the connection.
-    pub(in crate::actor) fn new(handed: Handed, quiet_until: Option<Instant>) -> io::Result<Self> {
+    pub(in crate::actor) fn new(mut handed: Handed, quiet_until: Option<Instant>) -> io::Result<Self> {
+        handed.io.bring_here()?;
         Ok(Wire {
-            io: TcpStream::from_std(handed.io)?,
+            io: handed.io,
             connection: handed.connection,
             unsent: handed.unsent,
             blocked: false,
@@ -215,13 +214,14 @@ impl Wire {
             return false;
         }
         self.connection.transmit(&mut self.unsent);
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && !self.blocked {
             return true;
         }
         let mut unsent = std::mem::take(&mut self.unsent);
         let written = self.poll_write_bytes(cx, &unsent);
-        self.blocked = written < unsent.len();
-        if self.blocked {
+        let all = written == unsent.len();
+        self.blocked = !(all && self.poll_flush_io(cx));
+        if !all {
             unsent.advance(written);
             self.unsent = unsent;
         } else if unsent.capacity() <= 2 * WRITE_SIZE {
@@ -247,6 +247,17 @@ impl Wire {
         written
     }
 
+    /// Whether nothing waits inside the connection, as may below TLS.
+    fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> bool {
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                self.gone |= flushed.is_err();
+                flushed.is_ok()
+            }
+            Poll::Pending => false,
+        }
+    }
+
     /// Begins the closing handshake.
     pub(in crate::actor) fn close(&mut self, now: Instant, close: Close) {
         let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
@@ -256,7 +267,7 @@ impl Wire {
     /// Nothing is left to be done for it: both sides have closed, or the connection is gone.
     pub(in crate::actor) fn is_over(&self) -> bool {
         let closed = self.connection.is_closed() && self.linger().is_none();
-        self.gone || (closed && self.unsent.is_empty() && !self.connection.has_transmit())
+        self.gone || (closed && self.unsent.is_empty() && !self.blocked && !self.connection.has_transmit())
     }
 
     /// Whether it may be read: it is there, and the first packet may leave.
@@ -300,18 +311,12 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if !self.gone {
-            say_goodbye(&mut self.connection, &mut self.unsent, |bytes| {
-                self.io.try_write(bytes)
-            });
+            say_goodbye(&mut self.io, &mut self.connection, &mut self.unsent);
         }
     }
 }
 
-fn say_goodbye(
-    connection: &mut Connection,
-    unsent: &mut BytesMut,
-    write: impl FnOnce(&[u8]) -> io::Result<usize>,
-) {
+fn say_goodbye(io: &mut Stream, connection: &mut Connection, unsent: &mut BytesMut) {
     if connection.is_open() {
         let close = Close::new(CloseReason::TransportClose);
         let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
@@ -319,8 +324,7 @@ fn say_goodbye(
     }
     connection.transmit(unsent);
     if !unsent.is_empty() {
-        // What does not fit is lost, and the connection ends all the same.
-        let _ = write(unsent);
+        io.write_last(unsent);
     }
 }
 

@@ -1,0 +1,254 @@
+//! A listener for each thread: the system spreads connections among them, and each thread serves what it accepts.
+//! Nothing passes between threads, and a connection knows its place among the others until it ends, even if a
+//! WebSocket has taken it.
+
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{HttpServiceBuilder, KeepAlive};
+use actix_rt::{Arbiter, time};
+use actix_service::{Service, ServiceFactory, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+
+use super::STOP_DEADLINE;
+use crate::actor::transport::Stream;
+use crate::http::handover::Lent;
+
+/// How long nothing is accepted after the system had no descriptor or memory for a connection.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How many connections wait to be accepted, as far as the system allows.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const BACKLOG: i32 = 1024;
+
+/// How long a TLS handshake may take.
+#[cfg(feature = "rustls")]
+const TLS_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How connections are taken.
+#[derive(Clone)]
+pub(super) struct Setting {
+    /// How many connections each thread has at most.
+    pub(super) max_connections: usize,
+    #[cfg(feature = "rustls")]
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
+}
+
+/// Threads that serve.
+pub(super) struct Threads {
+    stops: Vec<oneshot::Sender<()>>,
+    ends: mpsc::UnboundedReceiver<io::Result<()>>,
+}
+
+impl Threads {
+    /// Starts as many threads as there are sets of listeners; the calling one is the first of them.
+    pub(super) fn start<F, A>(sets: Vec<Vec<TcpListener>>, setting: &Setting, app: &F) -> io::Result<Threads>
+    where
+        F: Fn() -> App<A> + Clone + Send + 'static,
+        A: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse,
+                Error = actix_web::Error,
+                InitError = (),
+            > + 'static,
+    {
+        let (tell, ends) = mpsc::unbounded_channel();
+        let mut stops = Vec::new();
+        for (index, listeners) in sets.into_iter().enumerate() {
+            let (stop, stopped) = oneshot::channel();
+            let (setting, app, tell) = (setting.clone(), app.clone(), tell.clone());
+            let serve = move || async move {
+                let _ = tell.send(serve(listeners, setting, app, stopped).await);
+            };
+            if index == 0 {
+                actix_rt::spawn(serve());
+            } else {
+                Arbiter::try_new()?.spawn_fn(move || {
+                    actix_rt::spawn(async move {
+                        serve().await;
+                        Arbiter::current().stop();
+                    });
+                });
+            }
+            stops.push(stop);
+        }
+        Ok(Threads { stops, ends })
+    }
+
+    /// What stops all of them, and what ends when they have: connections get [`STOP_DEADLINE`] to end.
+    pub(super) fn split(mut self) -> (impl FnOnce(), impl Future<Output = io::Result<()>>) {
+        let stops = self.stops;
+        let running = stops.len();
+        let ended = async move {
+            for _ in 0..running {
+                match self.ends.recv().await {
+                    Some(result) => result?,
+                    None => return Err(io::Error::other("a thread has ended")),
+                }
+            }
+            Ok(())
+        };
+        let stop = || {
+            for stop in stops {
+                let _ = stop.send(());
+            }
+        };
+        (stop, ended)
+    }
+}
+
+/// Serves on this thread until it is stopped.
+async fn serve<F, A>(
+    listeners: Vec<TcpListener>,
+    setting: Setting,
+    app: F,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()>
+where
+    F: Fn() -> App<A>,
+    A: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static,
+{
+    let stopping = Rc::new(Notify::new());
+    let signal = stopping.clone();
+    let service = HttpServiceBuilder::<Lent, _>::default()
+        .keep_alive(KeepAlive::Os)
+        .client_disconnect_timeout(Duration::ZERO)
+        .h1_allow_half_closed(false)
+        .graceful_shutdown_signal(move || {
+            let signal = signal.clone();
+            async move { signal.notified().await }
+        })
+        .on_connect_ext(|io: &Lent, extensions| {
+            extensions.insert(io.clone());
+        })
+        .h1(map_config(app(), |_| AppConfig::default()))
+        .new_service(())
+        .await
+        .map_err(|()| io::Error::other("the App cannot be set up"))?;
+    let service = Rc::new(service);
+    // As many as can be asked for at once.
+    let all = u32::try_from(setting.max_connections).unwrap_or(u32::MAX);
+    let places = Arc::new(Semaphore::new(all as usize));
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        listener.set_nonblocking(true)?;
+        let listener = actix_rt::net::TcpListener::from_std(listener)?;
+        accepting.push(actix_rt::spawn(accept(
+            listener,
+            service.clone(),
+            places.clone(),
+            setting.clone(),
+        )));
+    }
+    let _ = stopped.await;
+    accepting.iter().for_each(|task| task.abort());
+    stopping.notify_waiters();
+    let _ = time::timeout(STOP_DEADLINE, places.acquire_many(all)).await;
+    Ok(())
+}
+
+async fn accept<S>(
+    listener: actix_rt::net::TcpListener,
+    service: Rc<S>,
+    places: Arc<Semaphore>,
+    setting: Setting,
+) where
+    S: Service<(Lent, Option<SocketAddr>), Response = ()> + 'static,
+    S::Future: 'static,
+{
+    let mut starved = false;
+    loop {
+        match listener.accept().await {
+            Ok((io, peer)) => {
+                starved = false;
+                let Ok(place) = places.clone().acquire_owned().await else {
+                    return;
+                };
+                if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
+                    connect(&service, Stream::accepted(io, place), peer, &setting);
+                }
+            }
+            Err(error) if is_of_peer(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut starved, true) {
+                    log::error!(target: "engineio::server", "no connection can be accepted: {error}");
+                }
+                time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+fn connect<S>(service: &Rc<S>, stream: Stream, peer: SocketAddr, setting: &Setting)
+where
+    S: Service<(Lent, Option<SocketAddr>), Response = ()> + 'static,
+    S::Future: 'static,
+{
+    #[cfg(feature = "rustls")]
+    if let Some(tls) = setting.tls.clone() {
+        let service = service.clone();
+        actix_rt::spawn(async move {
+            match time::timeout(TLS_DEADLINE, stream.secure(&tls)).await {
+                Ok(Ok(stream)) => {
+                    let _ = service.call((Lent::new(stream), Some(peer))).await;
+                }
+                Ok(Err(error)) => log::debug!(target: "engineio::server", "{peer}: {error}"),
+                Err(_) => log::debug!(target: "engineio::server", "{peer}: the TLS handshake takes too long"),
+            }
+        });
+        return;
+    }
+    let _ = setting;
+    drop(actix_rt::spawn(service.call((Lent::new(stream), Some(peer)))));
+}
+
+/// The connection has ended before it was accepted.
+fn is_of_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
+}
+
+/// The same addresses for each thread. Linux spreads connections among sockets of one port; elsewhere the threads
+/// share a socket.
+pub(super) fn bind(listeners: Vec<TcpListener>, threads: usize) -> io::Result<Vec<Vec<TcpListener>>> {
+    let mut sets = Vec::new();
+    for _ in 1..threads {
+        sets.push(listeners.iter().map(bind_again).collect::<io::Result<_>>()?);
+    }
+    sets.push(listeners);
+    Ok(sets)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bind_again(listener: &TcpListener) -> io::Result<TcpListener> {
+    use socket2::{Domain, SockRef, Socket, Type};
+    let address = listener.local_addr()?;
+    // Set on a socket that listens, it lets others in from now on.
+    SockRef::from(listener).set_reuse_port(true)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bind_again(listener: &TcpListener) -> io::Result<TcpListener> {
+    listener.try_clone()
+}
