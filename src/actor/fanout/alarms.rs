@@ -94,3 +94,34 @@ pub(super) async fn ring(branch: Weak<LocalBranch>) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_earliest_comes_first_and_what_nobody_waits_for_is_forgotten() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut alarms = Alarms::default();
+        for ms in [30, 10, 20] {
+            alarms.set(at(ms), SeatId::test(ms as u32), |_| true);
+        }
+        assert_eq!(alarms.next(at(9)), None);
+        assert_eq!(alarms.next(at(20)), Some(SeatId::test(10)));
+        assert_eq!(alarms.next(at(20)), Some(SeatId::test(20)));
+        assert_eq!(alarms.next(at(20)), None);
+        assert_eq!(alarms.wait(Waker::noop()), Some(at(30)));
+
+        for index in 0..10_000 {
+            alarms.set(at(1000), SeatId::test(index), |id| id == SeatId::test(index));
+            assert!(alarms.all.len() <= MIN_LIMIT);
+        }
+        for index in 0..10_000 {
+            alarms.set(at(1000), SeatId::test(index), |_| true);
+        }
+        assert!(alarms.all.len() >= 10_000);
+    }
+}

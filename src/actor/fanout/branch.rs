@@ -67,6 +67,13 @@ pub(in crate::actor) struct SeatId {
     generation: u32,
 }
 
+#[cfg(test)]
+impl SeatId {
+    pub(super) fn test(index: u32) -> Self {
+        SeatId { index, generation: 0 }
+    }
+}
+
 impl Branch {
     fn new(limit: usize) -> Self {
         Branch {
