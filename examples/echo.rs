@@ -16,8 +16,8 @@ use actix_web::http::{KeepAlive, StatusCode};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Parser;
 use engineio::{
-    Config, Cookie, Data, Event, Handshake, Origins, PerMessageDeflate, Server, Socket, SocketHandler,
-    Transport, Transports, WsEngine,
+    Config, Cookie, Data, Event, Handshake, KeepHeaders, Origins, PerMessageDeflate, Server, Socket,
+    SocketHandler, Transport, Transports, WsEngine,
 };
 
 /// An Engine.IO echo server.
@@ -104,6 +104,7 @@ fn ws_engine(name: &str) -> Result<WsEngine, String> {
 impl Options {
     fn config(&self) -> Config {
         let mut config = Config::engine_io_6();
+        config.keep_headers = KeepHeaders::None;
         config.ping_interval = Duration::from_millis(self.ping_interval);
         config.ping_timeout = Duration::from_millis(self.ping_timeout);
         config.upgrade_timeout = Duration::from_millis(self.upgrade_timeout);

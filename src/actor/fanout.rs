@@ -2,6 +2,7 @@
 //! and handed out there without a message to each. A socket takes its share before whatever was sent to it later,
 //! so that nothing overtakes a broadcast and no broadcast overtakes anything.
 
+mod alarms;
 mod branch;
 
 pub(super) use branch::{Audience, Branch, LocalBranch, Seat, SeatId};

@@ -260,7 +260,40 @@ impl std::fmt::Debug for Extensions {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    #[test]
+    fn addresses_come_back_as_they_went_in() {
+        let ip: IpAddr = Ipv4Addr::new(10, 0, 0, 1).into();
+        for peer in [
+            None,
+            Some("10.1.1.1:80"),
+            Some("[::1]:80"),
+            Some("[::ffff:10.1.1.1]:80"),
+        ] {
+            let peer = peer.map(|peer| peer.parse::<SocketAddr>().expect(peer));
+            for forwarded_for in [None, Some(ip)] {
+                let addresses = Addresses::new(peer, forwarded_for);
+                assert_eq!(addresses.peer(), peer);
+                assert_eq!(addresses.forwarded_for(), forwarded_for);
+            }
+        }
+    }
+
+    #[test]
+    fn short_targets_are_shared_and_long_ones_are_not() {
+        let is_shared = |query: &str| {
+            let (one, other) = (Target::new("/x/", query), Target::new("/x/", query));
+            assert_eq!(other.parts(), ("/x/", query));
+            Arc::ptr_eq(&one.0, &other.0)
+        };
+        assert!(is_shared("EIO=4&transport=websocket"));
+        assert!(is_shared(""));
+        assert!(!is_shared(&"x".repeat(SHARED_TARGET)));
+        assert_ne!(Target::new("/x/", "a").parts(), Target::new("/x/", "b").parts());
+    }
 
     #[test]
     fn headers_come_back_as_they_went_in() {

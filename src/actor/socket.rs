@@ -21,7 +21,7 @@ use super::fanout::Seat;
 use super::guard::Place;
 use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
-use super::messages::{CloseSession, Heartbeat, Send, Unpolled};
+use super::messages::{CloseSession, Send, Unpolled};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
 use crate::proto::{Close, CloseReason, Event, Output, Probe, ReadyState, Reply, SendError, Session, cost};
 
@@ -49,7 +49,8 @@ pub struct SocketActor {
     turn: u16,
     /// The next turn is on its way.
     resting: bool,
-    timer: Option<(Instant, SpawnHandle)>,
+    /// When its seat wakes it.
+    alarm: Option<Instant>,
 }
 
 /// However the process ends (a discard in the factory, its thread, a panic): nobody else would ever close its
@@ -122,7 +123,7 @@ impl SocketActor {
         self.socket.publish(&self.session);
         self.place.settle(&mut self.session);
         match self.linger() {
-            None => self.arm(now, ctx),
+            None => self.arm(),
             Some(deadline) => self.finish(now, deadline, ctx),
         }
     }
@@ -331,22 +332,36 @@ impl SocketActor {
         any
     }
 
-    /// Sees to it that the session is woken at its next deadline. A timer that is early enough stays: it is
-    /// cheaper to fire it in vain than to move it with every packet.
-    fn arm(&mut self, now: Instant, ctx: &mut Context<Self>) {
+    /// Sees to it that the session is woken at its next deadline.
+    fn arm(&mut self) {
         let Some(mut due) = self.session.poll_timeout() else {
             return;
         };
         if let Some(deadline) = self.wire.as_ref().and_then(|wire| wire.deadline()) {
             due = due.min(deadline);
         }
-        match self.timer {
-            Some((at, _)) if at <= due => return,
-            Some((_, timer)) => drop(ctx.cancel_future(timer)),
-            None => {}
+        self.wake_at(due);
+    }
+
+    /// An alarm that is early enough stays: it is cheaper to ring it in vain than to move it with every packet.
+    fn wake_at(&mut self, due: Instant) {
+        if self.alarm.is_none_or(|at| at > due) {
+            self.seat.wake_at(due);
+            self.alarm = Some(due);
         }
-        let timer = ctx.notify_later(Heartbeat, due.saturating_duration_since(now));
-        self.timer = Some((due, timer));
+    }
+
+    /// Whether the alarm has rung, or must have.
+    fn is_woken(&mut self, now: Instant) -> bool {
+        self.alarm.take_if(|at| *at <= now).is_some()
+    }
+
+    /// A deadline of the session may have come.
+    fn handle_timeout(&mut self, now: Instant) {
+        match self.listeners.are_gone() {
+            true => self.session.abort(CloseReason::Panicked),
+            false => self.session.handle_timeout(now),
+        }
     }
 
     /// The session is over: stops as soon as the WebSocket has taken what is left, or at the deadline.
@@ -365,10 +380,7 @@ impl SocketActor {
         }
         let other = self.wire.as_ref().and_then(|wire| wire.deadline());
         let due = awaited.into_iter().chain(other).fold(deadline, Instant::min);
-        if self.timer.is_none_or(|(at, _)| at > due) {
-            let timer = ctx.notify_later(Heartbeat, due.saturating_duration_since(now));
-            self.timer = Some((due, timer));
-        }
+        self.wake_at(due);
     }
 
     fn is_over(&self) -> bool {

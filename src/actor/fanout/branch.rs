@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use actix_rt::time::Instant;
 
+use super::alarms::{Alarms, ring};
 use super::{Branches, Broadcast};
 use crate::actor::handle::Socket;
-use crate::actor::messages::Collect;
+use crate::actor::messages::{Collect, Heartbeat};
 
 /// A wave that takes its thread so long is followed by a pause ...
 const LONG_WAVE: Duration = Duration::from_millis(1);
@@ -60,10 +61,17 @@ pub(in crate::actor) enum Audience {
 }
 
 /// Which seat; never used again for another socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::actor) struct SeatId {
     index: u32,
     generation: u32,
+}
+
+#[cfg(test)]
+impl SeatId {
+    pub(super) fn test(index: u32) -> Self {
+        SeatId { index, generation: 0 }
+    }
 }
 
 impl Branch {
@@ -130,6 +138,7 @@ pub(in crate::actor) struct LocalBranch {
     seats: RefCell<Seats>,
     /// How many broadcasts lie in all inboxes together: mostly none, and then nobody need look.
     mail: Cell<usize>,
+    alarms: RefCell<Alarms>,
     server: Arc<Branches>,
 }
 
@@ -173,11 +182,13 @@ impl LocalBranch {
             shared: shared.clone(),
             seats: RefCell::default(),
             mail: Cell::new(0),
+            alarms: RefCell::default(),
             server: server.clone(),
         });
         LOCAL.with_borrow_mut(|local| local.insert(key, Rc::downgrade(&branch)));
         server.add(shared.clone());
         actix_rt::spawn(hand_out(Rc::downgrade(&branch), shared));
+        actix_rt::spawn(ring(Rc::downgrade(&branch)));
         branch
     }
 
@@ -231,8 +242,26 @@ impl LocalBranch {
     }
 }
 
+impl LocalBranch {
+    /// Wakes those whose time has come. Returns when the next one's comes; `waker` is woken when that changes.
+    pub(super) fn ring(&self, now: std::time::Instant, waker: &Waker) -> Option<std::time::Instant> {
+        let mut alarms = self.alarms.borrow_mut();
+        while let Some(id) = alarms.next(now) {
+            if let Some(entry) = self.seats.borrow_mut().entry(id) {
+                match &entry.bell {
+                    Bell::None => {}
+                    Bell::Task(waker) => waker.wake_by_ref(),
+                    Bell::Message(socket) => socket.addr().do_send(Heartbeat),
+                }
+            }
+        }
+        alarms.wait(waker)
+    }
+}
+
 impl Drop for LocalBranch {
     fn drop(&mut self) {
+        self.alarms.get_mut().close();
         self.server.remove(&self.shared);
         self.shared.close();
         let key = Arc::as_ptr(&self.server) as usize;
@@ -328,6 +357,16 @@ impl Seat {
             Bell::Task(kept) if kept.will_wake(waker) => {}
             bell => *bell = Bell::Task(waker.clone()),
         });
+    }
+
+    /// Its socket is woken at `due`, as for a broadcast: by its task, or by [`Heartbeat`].
+    pub(in crate::actor) fn wake_at(&self, due: std::time::Instant) {
+        let seats = self.branch.seats.borrow();
+        let is_taken = |id: SeatId| {
+            let entry = seats.all.get(id.index as usize);
+            entry.is_some_and(|entry| entry.generation == id.generation)
+        };
+        self.branch.alarms.borrow_mut().set(due, self.id, is_taken);
     }
 
     /// What was posted is handed out now, if it comes before what was sent after the broadcast of this number.

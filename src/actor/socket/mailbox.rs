@@ -91,11 +91,9 @@ impl Handler<Heartbeat> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, _: Heartbeat, ctx: &mut Self::Context) {
-        self.timer = None;
-        let orphaned = self.listeners.are_gone();
-        self.with_session(ctx, |session, now| match orphaned {
-            true => session.abort(CloseReason::Panicked),
-            false => session.handle_timeout(now),
+        self.with_self(ctx, |actor, now| {
+            actor.is_woken(now);
+            actor.handle_timeout(now);
         });
     }
 }

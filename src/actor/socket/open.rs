@@ -63,7 +63,7 @@ impl Server {
             signalled: true,
             turn: TURN,
             resting: false,
-            timer: None,
+            alarm: None,
         };
         if let Some(link) = &link {
             actor.aside().link = Some(link.clone());

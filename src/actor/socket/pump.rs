@@ -63,6 +63,10 @@ impl SocketActor {
         }
         self.turn = TURN;
         self.seat.listen(task.waker());
+        if self.is_woken(now) {
+            self.handle_timeout(now);
+            self.perform_all(now);
+        }
         // The open packet leaves before anything is read.
         if self.session.buffered_bytes() > 0 {
             self.put_out(task);

@@ -12,6 +12,7 @@ mod stream;
 mod websocket;
 mod wire;
 
+pub(crate) use alarm::Alarm;
 #[cfg(any(feature = "test", feature = "ws_engine"))]
 pub(crate) use attachment::Attachment;
 pub(super) use attachment::OPEN_DELAY;
@@ -27,7 +28,6 @@ pub(crate) use wire::Handed;
 pub(super) use wire::Wire;
 #[cfg(feature = "ws_engine")]
 pub(crate) use {
-    alarm::Alarm,
     attachment::{Failed, LINGER},
     websocket::CHUNK,
 };
