@@ -407,6 +407,22 @@ async fn who_awaits_that_a_dropped_message_is_flushed_is_told() {
     assert_eq!(within(third).await, Ok(Err(SendError::Dropped)));
 }
 
+#[actix_web::test]
+async fn what_may_be_dropped_ends_no_session() {
+    let _alone = ALONE.lock().await;
+    let mut stuck = stuck(By::Polling, |config| config.full_policy = FullPolicy::NewestWins).await;
+    while stuck.socket.try_send(message(1)).is_ok() {}
+    let addr = stuck.socket.addr();
+    addr.do_send(Send::text(message(2)).volatile(1));
+    let volatile = addr.send(Send::text(message(3)).volatile(2));
+    assert_eq!(within(volatile).await, Ok(Err(SendError::Dropped)));
+    stuck.socket.set_full_policy(FullPolicy::DropOldest);
+    addr.do_send(Send::text(message(4)));
+    stuck.server.broadcast(message(5));
+    addr.do_send(Send::text(message(6)));
+    assert!(stuck.client.read_to(6).await.ends_with(&[4, 5, 6]));
+}
+
 /// An application that is stuck until its gate is opened.
 struct Lagging {
     gate: Option<Arc<Barrier>>,
