@@ -7,7 +7,7 @@ pub use admission::{Limits, Network, NetworkError, ProxyHeaders};
 
 use std::time::Duration;
 
-use crate::proto::Transports;
+use crate::proto::{FullPolicy, Transports};
 
 /// Everything about a server that is a number or a switch.
 ///
@@ -84,6 +84,14 @@ pub struct Config {
     /// [`SendError::Full`](crate::SendError::Full), and a send that nobody awaits ends the session.
     /// Default 16 MB (16,000,000).
     pub max_buffered_bytes: usize,
+    /// What becomes of a message for which there is no room in a socket's write buffer, unless
+    /// `Socket::set_full_policy` says otherwise for that one. Default [`FullPolicy::Refuse`].
+    pub full_policy: FullPolicy,
+    /// How many bytes of a socket's messages, 64 more counted for each, may wait for the actor that handles it
+    /// before nothing more is read from its client. What has been read by then, a POST or 64 kB and a message at
+    /// most, comes on top. It goes on when half of it is worked off. Behaviours and closures need no such bound.
+    /// Default 256 kB (256,000).
+    pub max_unhandled_bytes: usize,
     /// Which of the handshake's headers `Socket::request()` keeps for the session's life; the factory sees
     /// all of them. Default: none, since a browser's alone are a kilobyte.
     pub keep_headers: KeepHeaders,
@@ -276,6 +284,8 @@ impl Default for Config {
             allow_eio3: true,
             origins: Origins::SameHost,
             max_buffered_bytes: 16_000_000,
+            full_policy: FullPolicy::Refuse,
+            max_unhandled_bytes: 256_000,
             keep_headers: KeepHeaders::None,
             initial_packet: None,
             drain_window: Duration::ZERO,

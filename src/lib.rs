@@ -106,7 +106,8 @@ pub use config::{
 };
 pub use data::Data;
 pub use proto::{
-    Close, CloseReason, Detail, Events, ReadyState, Revision, SendError, Sid, Side, Transport, Transports,
+    Close, CloseReason, Detail, Events, FullPolicy, ReadyState, Revision, SendError, Sid, Side, Transport,
+    Transports,
 };
 
 #[cfg(feature = "server")]

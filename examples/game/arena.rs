@@ -15,6 +15,8 @@ const MAX_NAME: usize = 16;
 const MAX_HUMANS: usize = 60;
 /// A server that was held up plays this many ticks at once and forgets the rest.
 const MAX_CATCH_UP: u32 = 5;
+/// The key of snapshots, which alone are volatile.
+const SNAPSHOT: u64 = 0;
 
 pub(crate) struct Arena {
     world: World,
@@ -192,10 +194,8 @@ fn tell(socket: &Socket, reply: &Reply<'_>) {
     let _ = socket.try_send(reply.data());
 }
 
-/// Sends a snapshot, unless the one before it has not left yet: who reads slowly gets fewer of them, and no queue of
-/// old ones.
+/// Sends a snapshot in place of the one before it, if that has not left yet: who reads slowly gets fewer of them, and
+/// no queue of old ones.
 fn send_newest(socket: &Socket, snapshot: &Data) {
-    if socket.buffered_bytes() < snapshot.len() {
-        let _ = socket.try_send_message(Send::new(snapshot.clone()).compress(false));
-    }
+    let _ = socket.try_send_message(Send::new(snapshot.clone()).compress(false).volatile(SNAPSHOT));
 }

@@ -32,6 +32,7 @@ pub(super) struct Broadcast {
     number: u64,
     data: Data,
     compress: bool,
+    key: Option<u64>,
     /// Its frames, by the kind of connection. There are a few kinds at most.
     frames: Mutex<Vec<(Kind, Bytes)>>,
 }
@@ -50,6 +51,7 @@ impl Broadcast {
             number: LAST.fetch_add(1, Ordering::AcqRel) + 1,
             data: send.data,
             compress: send.compress,
+            key: send.key,
             frames: Mutex::default(),
         })
     }
@@ -69,6 +71,7 @@ impl Broadcast {
         Send {
             data: self.data.clone(),
             compress: self.compress,
+            key: self.key,
             after: self.number,
         }
     }

@@ -1,8 +1,10 @@
 //! What an application holds: `Server` and `Socket`, cheap to clone, to be used from any thread.
 
+mod pressure;
 mod server;
 mod socket;
 
+pub use pressure::Credit;
 pub(crate) use server::OpenError;
 pub use server::Server;
 pub(super) use server::ServerShared;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix::prelude::{Message, Recipient};
 
 use super::current;
-use super::handle::Socket;
+use super::handle::{Credit, Socket};
 use super::handshake::Handshake;
 use super::hooks::Hooks;
 use crate::Data;
@@ -94,7 +94,7 @@ pub enum Event {
         socket: Socket,
         /// The message.
         data: Data,
-        /// Held as long as the message is being worked on.
+        /// Held as long as the message is being worked on: too many of them, and no more is read from the client.
         credit: Credit,
     },
     /// The session has ended. The last event of its socket.
@@ -158,18 +158,13 @@ pub enum Event {
     },
 }
 
-/// The right of a message to be in work; given back when it is dropped. It does not slow anybody down yet:
-/// it is here so that inbound flow control will change nothing for those who handle [`Event::Message`].
-#[derive(Debug, Clone, Default)]
-pub struct Credit(());
-
 impl Event {
     fn new(socket: Socket, event: proto::Event) -> Self {
         match event {
             proto::Event::Message(data) => Event::Message {
+                credit: Credit::new(&socket, &data),
                 socket,
                 data,
-                credit: Credit(()),
             },
             proto::Event::Close(close) => Event::Close { socket, close },
             proto::Event::Error(close) => Event::Error { socket, close },

@@ -15,7 +15,8 @@ use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, Sen
 
 /// A message for a client: `socket.addr().do_send(Send::text("hi"))`.
 ///
-/// Sent by `do_send` it is fire and forget: if the write buffer has no room the session ends with
+/// Sent by `do_send` it is fire and forget: if the write buffer has no room, and its
+/// [policy](crate::FullPolicy) makes none, the session ends with
 /// [`CloseReason::BufferFull`](crate::CloseReason::BufferFull), since nobody can be told. Sent by
 /// `addr.send(..).await` it resolves when the message was flushed to the transport, or with the
 /// [`SendError`] that kept it; if the session's process has ended before it came to this message, actix says so
@@ -26,6 +27,8 @@ use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, Sen
 pub struct Send {
     pub(crate) data: Data,
     pub(crate) compress: bool,
+    /// Set if it is volatile.
+    pub(crate) key: Option<u64>,
     /// The broadcast that comes before it.
     pub(crate) after: u64,
 }
@@ -36,6 +39,7 @@ impl Send {
         Send {
             data: data.into(),
             compress: true,
+            key: None,
             after: fanout::last(),
         }
     }
@@ -55,6 +59,14 @@ impl Send {
         self.compress = compress;
         self
     }
+
+    /// Makes it volatile: while it waits in the write buffer, the next one with the same key replaces it, so that of
+    /// each key at most one waits. The newer one takes its place, unless a message that is not volatile was sent
+    /// since: then it comes last. Keys are the application's, and each socket's own.
+    pub fn volatile(mut self, key: u64) -> Self {
+        self.key = Some(key);
+        self
+    }
 }
 
 impl<T: Into<Data>> From<T> for Send {
@@ -67,6 +79,11 @@ impl<T: Into<Data>> From<T> for Send {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Deliver(pub(crate) Send);
+
+/// The application has caught up with what came in.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Resume;
 
 /// The asker of a [`Send`] waits until it is flushed.
 #[derive(Debug, Message)]

@@ -23,8 +23,8 @@ mod stats;
 pub(crate) mod transport;
 
 pub use builder::{IdError, ServerBuilder};
-pub use handle::{Server, Socket};
-pub use handler::{Credit, Event, SocketHandler};
+pub use handle::{Credit, Server, Socket};
+pub use handler::{Event, SocketHandler};
 pub(crate) use handshake::{Addresses, Target};
 pub use handshake::{Extensions, Handshake, Headers};
 #[cfg(feature = "serde")]

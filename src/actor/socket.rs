@@ -23,7 +23,9 @@ use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Send, Unpolled};
 use super::transport::{Glance, Link, Outbound, Wire, decode};
-use crate::proto::{Close, CloseReason, Event, Output, Probe, ReadyState, Reply, SendError, Session, cost};
+use crate::proto::{
+    Close, CloseReason, Event, Output, Probe, ReadyState, Reply, SendError, Session, Terms, cost,
+};
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
@@ -237,14 +239,39 @@ impl SocketActor {
     #[inline]
     fn try_accept(&mut self, send: Send) -> Result<u64, SendError> {
         self.collect_before(send.after);
-        let Send { data, compress, .. } = match self.pass(send) {
+        let send = match self.pass(send) {
             Ok(number) => return Ok(number),
             Err(send) => send,
         };
-        let cost = cost(&data);
-        self.session
-            .send(data, compress)
-            .inspect_err(|_| self.socket.release(cost))
+        let terms = Terms {
+            key: send.key,
+            full: self.socket.full_policy(),
+        };
+        let (cost, mut released, mut dropped) = (cost(&send.data), 0, 0);
+        let taken = self.session.send_by(send.data, send.compress, terms, |gone| {
+            if let Some(aside) = &self.aside {
+                aside.tickets.dropped(gone.number);
+            }
+            released += gone.released;
+            dropped += 1;
+        });
+        if taken.is_err() {
+            released += cost;
+            dropped += u64::from(taken == Err(SendError::Full));
+        }
+        if released > 0 {
+            self.socket.release(released);
+            self.socket.server().count_dropped_sends(dropped);
+        }
+        taken
+    }
+
+    /// Whether the application keeps up with what the client sends.
+    #[inline]
+    fn takes_input(&mut self, now: Instant) -> bool {
+        let takes = self.socket.takes_input();
+        self.session.hold_input(now, !takes);
+        takes
     }
 
     fn close(&mut self, now: Instant, CloseSession { close, discard }: &CloseSession) {
@@ -291,12 +318,13 @@ impl SocketActor {
 
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     fn read(&mut self, now: Instant) -> bool {
+        let takes = self.session.is_reading() && self.takes_input(now);
         // A look costs a lock, and there is nothing to be seen that was not signalled.
         let Some(aside) = &mut self.aside else {
             return false;
         };
         let more = self.signalled || !aside.inbound.is_empty();
-        if !more || self.turn == 0 || !self.session.is_reading() {
+        if !more || self.turn == 0 || !takes {
             return false;
         }
         let mut inbound = std::mem::take(&mut aside.inbound);

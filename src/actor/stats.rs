@@ -40,6 +40,9 @@ pub struct Stats {
     pub buffered_bytes: u64,
     /// Sends that were refused because the write buffer had no room for them.
     pub sends_refused: u64,
+    /// Messages that were taken and, by a [`FullPolicy`](crate::FullPolicy) or for a newer one with the same
+    /// [key](crate::Send::volatile), dropped before they left.
+    pub sends_dropped: u64,
     /// Heartbeats (revision 4): from the ping, when it was put in the write buffer, to its pong.
     pub round_trips: RoundTrips,
     sessions: PerSession,
@@ -228,6 +231,7 @@ pub(super) struct Counters {
     /// Refusals come from any thread, and seldom.
     refused: DashMap<(u32, &'static str), u64>,
     sends_refused: AtomicU64,
+    sends_dropped: AtomicU64,
 }
 
 impl Counters {
@@ -245,6 +249,10 @@ impl Counters {
 
     pub(super) fn send_refused(&self) {
         self.sends_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn sends_dropped(&self, count: u64) {
+        self.sends_dropped.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -281,6 +289,7 @@ impl Counters {
             upgrades_failed: sum(&|shard| shard.upgrades_failed.get()),
             buffered_bytes: sum(&|shard| shard.buffered_bytes.get()),
             sends_refused: self.sends_refused.load(Ordering::Relaxed),
+            sends_dropped: self.sends_dropped.load(Ordering::Relaxed),
             round_trips: RoundTrips {
                 count: round_trips.iter().sum(),
                 sum: Duration::from_micros(sum(&|shard| shard.round_trip_micros.get())),

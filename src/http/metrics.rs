@@ -165,7 +165,15 @@ impl Page<'_> {
                 None,
                 MetricType::Counter,
             )?
-            .encode_counter::<NoLabelSet, u64, f64>(&stats.sends_refused, None)
+            .encode_counter::<NoLabelSet, u64, f64>(&stats.sends_refused, None)?;
+        self.0
+            .encode_descriptor(
+                "engineio_sends_dropped",
+                "Messages that were dropped from write buffers",
+                None,
+                MetricType::Counter,
+            )?
+            .encode_counter::<NoLabelSet, u64, f64>(&stats.sends_dropped, None)
     }
 
     fn round_trips(&mut self, stats: &Stats) -> fmt::Result {

@@ -23,12 +23,14 @@ pub enum CloseReason {
     BufferFull,
     /// The application's handler panicked, or the actor that handles this session is gone.
     Panicked,
+    /// The write buffer was full, and [`FullPolicy::Close`](crate::FullPolicy::Close) ends the session then.
+    SlowConsumer,
 }
 
 impl CloseReason {
     /// All of them, in the order of their declaration.
     #[cfg(feature = "server")]
-    pub(crate) const ALL: [CloseReason; 8] = [
+    pub(crate) const ALL: [CloseReason; 9] = [
         CloseReason::PingTimeout,
         CloseReason::TransportClose,
         CloseReason::TransportError,
@@ -37,6 +39,7 @@ impl CloseReason {
         CloseReason::ServerClosing,
         CloseReason::BufferFull,
         CloseReason::Panicked,
+        CloseReason::SlowConsumer,
     ];
 
     /// The string that engine.io uses for it; what engine.io does not know has a string of its own.
@@ -50,6 +53,7 @@ impl CloseReason {
             CloseReason::ServerClosing => "server shutting down",
             CloseReason::BufferFull => "buffer full",
             CloseReason::Panicked => "handler panicked",
+            CloseReason::SlowConsumer => "slow consumer",
         }
     }
 
@@ -63,6 +67,7 @@ impl CloseReason {
             CloseReason::ForcedClose
             | CloseReason::ServerClosing
             | CloseReason::BufferFull
+            | CloseReason::SlowConsumer
             | CloseReason::Panicked => Side::Server,
         }
     }
@@ -73,7 +78,7 @@ impl CloseReason {
             CloseReason::PingTimeout | CloseReason::TransportClose | CloseReason::ForcedClose => 1000,
             CloseReason::ServerClosing => 1001,
             CloseReason::TransportError | CloseReason::ParseError => 1002,
-            CloseReason::BufferFull => 1008,
+            CloseReason::BufferFull | CloseReason::SlowConsumer => 1008,
             CloseReason::Panicked => 1011,
         }
     }
@@ -210,6 +215,10 @@ pub enum SendError {
     /// The message alone is larger than the write buffer may ever be. Send it in parts.
     #[error("the message is larger than the socket's write buffer")]
     TooLarge,
+    /// It was taken, and given up before it left: for a newer one with the same key, or for want of room
+    /// ([`FullPolicy`](crate::FullPolicy)). Only who awaits that it is flushed is told.
+    #[error("the message was dropped from the socket's write buffer")]
+    Dropped,
 }
 
 #[cfg(test)]

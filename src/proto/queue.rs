@@ -41,17 +41,20 @@ impl<T> Queue<T> {
         self.0.as_mut()?.pop_front()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> + Clone {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.0.iter().flat_map(|items| items.iter())
     }
 
-    /// Takes out the first `count` items, or as many as there are.
-    pub(super) fn take(&mut self, count: usize) -> impl Iterator<Item = T> {
-        let items = self.0.as_mut();
-        items.into_iter().flat_map(move |items| {
-            let count = count.min(items.len());
-            items.drain(..count)
-        })
+    pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.0.as_ref()?.get(at)
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.0.as_mut()?.get_mut(at)
+    }
+
+    pub(super) fn remove(&mut self, at: usize) -> Option<T> {
+        self.0.as_mut()?.remove(at)
     }
 
     /// Gives back its memory, if nothing is in it.

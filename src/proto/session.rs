@@ -2,6 +2,7 @@
 //! socket or actor: time and what happened come in by `handle_*`, what to do goes out by `poll_*`.
 
 mod flush;
+mod full;
 mod polling;
 mod tally;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::{Config, Data};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub use flush::OutgoingFrame;
+pub use full::{FullPolicy, Gone, Terms};
 pub use tally::Tally;
 
 /// What a packet costs in the write buffer beyond its bytes: empty ones must not be free.
@@ -72,6 +74,10 @@ pub struct Session {
     sent: u64,
     /// How many packets at the buffer's head were told by a `Flush` and wait for the WebSocket's room.
     flushing: u32,
+    /// How many volatile messages wait in the buffer.
+    volatile: u32,
+    /// The driver takes no input: see [`hold_input`](Self::hold_input).
+    holds_input: bool,
     /// The last poll that carried away something other than a noop.
     last_reply: Option<super::event::PollId>,
     tally: Tally,
@@ -85,15 +91,8 @@ struct Outgoing {
     compress: bool,
     /// For a message its number, else that of the last message before it.
     number: u64,
-    /// Whether it was taken by `send`.
-    sent: bool,
-}
-
-impl Outgoing {
-    /// How many of the bytes that `send` took leave with it.
-    fn released(&self) -> usize {
-        if self.sent { cost(&self.packet.data) } else { 0 }
-    }
+    /// Set if it was taken by `send`.
+    sent: Option<full::Sent>,
 }
 
 impl Session {
@@ -119,6 +118,8 @@ impl Session {
             taken: 0,
             sent: 0,
             flushing: 0,
+            volatile: 0,
+            holds_input: false,
             last_reply: None,
             tally: Tally::default(),
         }
@@ -141,7 +142,7 @@ impl Session {
                 packet,
                 compress: true,
                 number: 0,
-                sent: false,
+                sent: None,
             });
         }
         let link = match transport {
@@ -205,20 +206,7 @@ impl Session {
     /// [`SendError::Closed`] once the session is closing; [`SendError::Full`] when the write buffer has
     /// no room, [`SendError::TooLarge`] when it never will.
     pub fn send(&mut self, data: Data, compress: bool) -> Result<u64, SendError> {
-        if !matches!(self.state, State::Opening { close: None } | State::Open(_)) {
-            return Err(SendError::Closed);
-        }
-        let cost = cost(&data);
-        if cost > self.config.max_buffered_bytes {
-            return Err(SendError::TooLarge);
-        }
-        if self.taken + cost > self.config.max_buffered_bytes {
-            return Err(SendError::Full);
-        }
-        self.sent += 1;
-        self.taken += cost;
-        self.queue(Packet::message(data), compress, true);
-        Ok(self.sent)
+        self.send_by(data, compress, Terms::default(), |_| ())
     }
 
     /// Ends the session in good order: what is buffered leaves first, at most 30 s are given to it.
@@ -241,14 +229,31 @@ impl Session {
         if self.state.link().is_none() {
             return;
         }
+        if self.holds_input {
+            self.heartbeat.excuse(pace(&self.config), now);
+        }
         while let Some(beat) = self.heartbeat.handle_timeout(pace(&self.config), now) {
             match beat {
-                Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, false),
+                Beat::Ping => self.queue(Packet::new(PacketType::Ping), false, None),
                 Beat::Dead => {
                     let ago_ms = u32::try_from(self.heartbeat.silence(now).as_millis()).unwrap_or(u32::MAX);
                     let close = Close::new(CloseReason::PingTimeout);
                     return self.end(close.with(Detail::LastSeen { ago_ms }));
                 }
+            }
+        }
+    }
+
+    /// Tells the session that its driver hands it no input, because the application lags, or that it does so again.
+    /// Meanwhile the client is not held to what it cannot be heard to do: pings go on, but its silence ends nothing,
+    /// and no push is overdue.
+    pub fn hold_input(&mut self, now: Instant, holds: bool) {
+        if std::mem::replace(&mut self.holds_input, holds) && !holds {
+            // What was sent meanwhile is still to be read.
+            self.heartbeat.excuse(pace(&self.config), now);
+            let deadline = now + self.config.ping_timeout;
+            if let Some(push) = self.state.push_mut() {
+                push.deadline = push.deadline.max(deadline);
             }
         }
     }
@@ -272,13 +277,12 @@ impl Session {
         if let State::Closing { deadline, .. } = self.state {
             earlier(Some(deadline));
         }
-        match link {
-            Link::Polling(polling) => {
-                earlier(polling.push.as_ref().map(|push| push.deadline));
-                earlier(polling.probe.as_ref().map(|probe| probe.deadline));
-                earlier(polling.probe.as_ref().and_then(|probe| probe.noop_at));
-            }
-            Link::WebSocket(websocket) => earlier(websocket.held.as_ref().map(|push| push.deadline)),
+        if !self.holds_input {
+            earlier(self.state.push().map(|push| push.deadline));
+        }
+        if let Link::Polling(polling) = link {
+            earlier(polling.probe.as_ref().map(|probe| probe.deadline));
+            earlier(polling.probe.as_ref().and_then(|probe| probe.noop_at));
         }
         Some(due)
     }
@@ -316,6 +320,7 @@ impl Session {
         self.buffer = Queue::default();
         self.buffered = 0;
         self.taken = 0;
+        self.volatile = 0;
         if matches!(
             close.reason,
             CloseReason::TransportError
@@ -349,7 +354,7 @@ impl Session {
                         data: packet.data,
                     },
                     false,
-                    false,
+                    None,
                 );
                 // One pong too many may have ended the session, and nothing is told after that.
                 if !matches!(self.state, State::Closed { .. }) {
@@ -374,7 +379,7 @@ impl Session {
     }
 
     /// Puts a packet in the write buffer. It leaves when the driver drains.
-    fn queue(&mut self, packet: Packet, compress: bool, sent: bool) {
+    fn queue(&mut self, packet: Packet, compress: bool, sent: Option<full::Sent>) {
         self.created(&packet);
         self.buffered += cost(&packet.data);
         self.buffer.push_back(Outgoing {

@@ -143,6 +143,21 @@ impl State {
         }
     }
 
+    /// The POST that is coming in, or was when the session moved to WebSocket.
+    pub(super) fn push(&self) -> Option<&Push> {
+        match self.link()? {
+            Link::Polling(polling) => polling.push.as_ref(),
+            Link::WebSocket(websocket) => websocket.held.as_deref(),
+        }
+    }
+
+    pub(super) fn push_mut(&mut self) -> Option<&mut Push> {
+        match self.link_mut()? {
+            Link::Polling(polling) => polling.push.as_mut(),
+            Link::WebSocket(websocket) => websocket.held.as_deref_mut(),
+        }
+    }
+
     pub(super) fn ready_state(&self) -> ReadyState {
         match self {
             State::Opening { .. } => ReadyState::Opening,

@@ -90,6 +90,19 @@ impl Heartbeat {
         }
     }
 
+    /// The client cannot be heard: what is overdue is put off. It is pinged again all the same, lest it take the
+    /// silence for ours.
+    pub(super) fn excuse(&mut self, pace: Pace, now: Instant) {
+        if now < self.due() {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Ping { .. } => {}
+            Phase::Pong { .. } => self.phase = Phase::Ping { due: now },
+            Phase::Silence { due } => *due = now + pace.timeout,
+        }
+    }
+
     /// Brings the heartbeat up to `now`.
     pub(super) fn handle_timeout(&mut self, pace: Pace, now: Instant) -> Option<Beat> {
         if now < self.due() {

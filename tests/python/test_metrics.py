@@ -73,6 +73,7 @@ class MetricsTest(unittest.TestCase):
             labelled("requests_refused_total", code="5", context="UNSUPPORTED_PROTOCOL_VERSION"): 1,
             labelled("buffered_bytes"): 0,
             labelled("sends_refused_total"): 0,
+            labelled("sends_dropped_total"): 0,
         })
         self.assertEqual(sum(value for (name, _), value in samples.items() if name == "sessions_closed_total"), 0)
 

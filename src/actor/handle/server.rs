@@ -229,6 +229,11 @@ impl Server {
         self.0.counters.send_refused();
     }
 
+    /// Messages that were taken were dropped or replaced before they left.
+    pub(in crate::actor) fn count_dropped_sends(&self, count: u64) {
+        self.0.counters.sends_dropped(count);
+    }
+
     /// A place for a session that begins on `transport`, for a client at `ip`.
     pub(crate) fn admit(&self, ip: Option<IpAddr>, transport: Transport) -> Result<Permit, Refusal> {
         if !self.is_ready() {

@@ -1,12 +1,13 @@
 //! The handle to a socket, and what all its holders share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
 
 use super::Server;
+use super::pressure::Pressure;
 use crate::Data;
 use crate::actor::current::{self, Command};
 use crate::actor::fanout::{Branch, SeatId};
@@ -18,7 +19,7 @@ use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
 #[cfg(feature = "test")]
 use crate::proto::Close;
-use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport, cost};
+use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport};
 
 /// A client: one session, from handshake to close, whatever its transport.
 ///
@@ -29,15 +30,14 @@ pub struct Socket(Arc<SocketShared>);
 pub(in crate::actor) struct SocketShared {
     id: Sid,
     addr: Addr<SocketActor>,
-    server: Server,
+    pub(super) server: Server,
     /// Where broadcasts find it.
     seat: (Arc<Branch>, SeatId),
     rooms: Joined,
     request: Handshake,
     /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
     status: AtomicU8,
-    /// Bytes of the write buffer that are taken, those in the mailbox included.
-    reserved: AtomicUsize,
+    pressure: Pressure,
     /// How many messages lie in the mailbox, their bytes reserved.
     queued: AtomicU32,
     next_id: AtomicU32,
@@ -46,7 +46,7 @@ pub(in crate::actor) struct SocketShared {
     bytes_out: Counter,
     round_trip: AtomicU32,
     /// Somebody has asked it to close: nothing that is sent from here on would arrive.
-    closing: AtomicBool,
+    pub(super) closing: AtomicBool,
     /// How it has ended: what a test waits for.
     #[cfg(feature = "test")]
     end: tokio::sync::watch::Sender<Option<Close>>,
@@ -68,12 +68,12 @@ impl Socket {
         Socket(Arc::new(SocketShared {
             id,
             addr,
+            pressure: Pressure::new(server.config().full_policy),
             server,
             seat,
             rooms: Joined::default(),
             status: AtomicU8::new(status.pack()),
             request,
-            reserved: AtomicUsize::new(0),
             queued: AtomicU32::new(0),
             next_id: AtomicU32::new(1),
             bytes_in: Counter::default(),
@@ -152,7 +152,7 @@ impl Socket {
 
     /// How many bytes of the write buffer are taken, each message counted with 64 bytes more than it has.
     pub fn buffered_bytes(&self) -> usize {
-        self.0.reserved.load(Ordering::Relaxed)
+        self.0.pressure.reserved()
     }
 
     /// What this session has carried, and how far its client is.
@@ -175,13 +175,13 @@ impl Socket {
         }
     }
 
-    /// Sends a message, unless there is no room for it.
+    /// Sends a message, unless there is no room for it: then its [policy](Self::set_full_policy) decides.
     ///
     /// Messages sent by this arrive in the order in which one thread sends them.
     ///
     /// # Errors
-    /// [`SendError::Full`] if the write buffer has no room, [`SendError::TooLarge`] if it never will, both
-    /// by [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes); [`SendError::Closed`] once the
+    /// [`SendError::Full`] if the write buffer has no room and none is made, [`SendError::TooLarge`] if it never will,
+    /// both by [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes); [`SendError::Closed`] once the
     /// session is closing.
     pub fn try_send(&self, data: impl Into<Data>) -> Result<(), SendError> {
         self.try_send_message(Send::new(data))
@@ -192,20 +192,26 @@ impl Socket {
     /// # Errors
     /// Those of [`try_send`](Self::try_send).
     pub fn try_send_message(&self, send: Send) -> Result<(), SendError> {
-        let is_ending = matches!(self.ready_state(), ReadyState::Closing | ReadyState::Closed);
-        if is_ending || self.0.closing.load(Ordering::Acquire) {
-            return Err(SendError::Closed);
-        }
-        self.reserve(cost(&send.data))?;
-        match self.offer(Command::Send(send)) {
-            Ok(()) => {}
-            Err(Command::Send(send)) => {
-                self.0.queued.fetch_add(1, Ordering::AcqRel);
-                self.0.addr.do_send(Deliver(send));
-            }
-            Err(Command::Close(_)) => {}
-        }
+        self.check_open()?;
+        self.reserve(&send)?;
+        self.post(send);
         Ok(())
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), SendError> {
+        let is_ending = matches!(self.ready_state(), ReadyState::Closing | ReadyState::Closed);
+        match is_ending || self.0.closing.load(Ordering::Acquire) {
+            true => Err(SendError::Closed),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands over a message whose bytes are reserved.
+    pub(super) fn post(&self, send: Send) {
+        if let Err(Command::Send(send)) = self.offer(Command::Send(send)) {
+            self.0.queued.fetch_add(1, Ordering::AcqRel);
+            self.0.addr.do_send(Deliver(send));
+        }
     }
 
     /// Ends the session in good order: what was sent before leaves first, for which it has up to 30 seconds. What is
@@ -233,6 +239,7 @@ impl Socket {
 
     pub(in crate::actor) fn close_by(&self, close: CloseSession) {
         self.0.closing.store(true, Ordering::Release);
+        self.0.pressure.wake();
         if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {
             self.0.addr.do_send(close);
         }
@@ -256,22 +263,12 @@ impl Socket {
         Arc::as_ptr(&self.0) as usize
     }
 
-    pub(in crate::actor) fn reserve(&self, cost: usize) -> Result<(), SendError> {
-        let limit = self.0.server.config().max_buffered_bytes;
-        if cost > limit {
-            self.0.server.count_refused_send();
-            return Err(SendError::TooLarge);
-        }
-        if self.0.reserved.fetch_add(cost, Ordering::Relaxed) + cost > limit {
-            self.release(cost);
-            self.0.server.count_refused_send();
-            return Err(SendError::Full);
-        }
-        Ok(())
+    pub(super) fn shared(&self) -> &SocketShared {
+        &self.0
     }
 
-    pub(in crate::actor) fn release(&self, cost: usize) {
-        self.0.reserved.fetch_sub(cost, Ordering::Relaxed);
+    pub(super) fn pressure(&self) -> &Pressure {
+        &self.0.pressure
     }
 
     /// A message has come out of the mailbox.
@@ -300,6 +297,7 @@ impl Socket {
         };
         if status != before {
             self.0.status.store(status.pack(), Ordering::Release);
+            self.0.pressure.wake();
         }
     }
 
@@ -315,6 +313,7 @@ impl Socket {
             ..self.status()
         };
         self.0.status.store(status.pack(), Ordering::Release);
+        self.0.pressure.wake();
     }
 }
 

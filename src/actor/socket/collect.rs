@@ -5,7 +5,6 @@ use actix::prelude::*;
 use super::SocketActor;
 use crate::actor::fanout::{self, Broadcast};
 use crate::actor::messages::Collect;
-use crate::proto::cost;
 
 impl Handler<Collect> for SocketActor {
     type Result = ();
@@ -57,8 +56,8 @@ impl SocketActor {
                 None => send.after = 0,
             }
         }
-        // Who has no room does not get it.
-        if self.socket.reserve(cost(&send.data)).is_ok() {
+        // Who has no room, and makes none, does not get it.
+        if self.socket.reserve_here(&send).is_ok() {
             let _ = self.try_accept(send);
         }
     }

@@ -1,5 +1,7 @@
 //! The mailbox of a socket: what each message calls. An `if` about the protocol would be in the wrong room.
 
+use std::pin::Pin;
+
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::prelude::*;
 
@@ -8,21 +10,27 @@ use super::tickets::Shared;
 use crate::actor::clock;
 use crate::actor::messages::{
     Adopt, Attempt, AwaitFlush, CloseSession, Deliver, Heartbeat, LinkSignal, Payload, Poll, PollAborted,
-    Probe, ProbeLost, Push, PushBegun, Rest, Send, Unpolled, Upgrade, WireLost,
+    Probe, ProbeLost, Push, PushBegun, Rest, Resume, Send, Unpolled, Upgrade, WireLost,
 };
 use crate::actor::transport::{Carrier, OPEN_DELAY};
-use crate::proto::{Close, CloseReason, SendError, cost};
+use crate::proto::{Close, CloseReason, FullPolicy, SendError};
 
 impl Handler<Send> for SocketActor {
     type Result = SendReply;
 
     fn handle(&mut self, send: Send, ctx: &mut Self::Context) -> SendReply {
         let tickets = self.aside().tickets.share();
-        if let Err(error) = self.socket.reserve(cost(&send.data)) {
+        // What may be dropped takes nothing along.
+        let is_dropped = send.key.is_some() && self.socket.full_policy() == FullPolicy::NewestWins;
+        let or_dropped = |error| match error {
+            SendError::Full if is_dropped => SendError::Dropped,
+            error => error,
+        };
+        if let Err(error) = self.socket.reserve_here(&send).map_err(or_dropped) {
             let error = if self.is_over() { SendError::Closed } else { error };
             return SendReply(Err(error), tickets);
         }
-        let number = self.try_accept(send);
+        let number = self.try_accept(send).map_err(or_dropped);
         self.push_out(ctx);
         SendReply(number, tickets)
     }
@@ -158,13 +166,14 @@ impl Handler<Push> for SocketActor {
         }: Push,
         ctx: &mut Self::Context,
     ) {
-        let mut refused = None;
+        let (mut refused, mut held) = (None, None);
         self.with_self(ctx, |actor, now| {
             match actor.session.handle_push(now, id, binary) {
                 Ok(()) => {
                     actor.aside().push = Some((id, answer));
-                    if let Some(body) = body {
-                        actor.session.handle_payload(now, id, body);
+                    match body {
+                        Some(body) if actor.takes_input(now) => actor.session.handle_payload(now, id, body),
+                        body => held = body,
                     }
                 }
                 Err(refusal) => refused = Some((answer, refusal)),
@@ -172,6 +181,9 @@ impl Handler<Push> for SocketActor {
         });
         if let Some((answer, refusal)) = refused {
             let _ = answer.send(Err(refusal));
+        }
+        if let Some(body) = held {
+            ctx.spawn(Held(Some(Payload { id, body: Ok(body) })));
         }
     }
 }
@@ -187,11 +199,47 @@ impl Handler<PushBegun> for SocketActor {
 impl Handler<Payload> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, Payload { id, body }: Payload, ctx: &mut Self::Context) {
+    fn handle(&mut self, payload: Payload, ctx: &mut Self::Context) {
+        if payload.body.is_ok() && !self.takes_input(clock::now()) {
+            ctx.spawn(Held(Some(payload)));
+            return;
+        }
+        let Payload { id, body } = payload;
         self.with_session(ctx, |session, now| match body {
             Ok(body) => session.handle_payload(now, id, body),
             Err(refusal) => session.handle_push_failed(id, refusal),
         });
+    }
+}
+
+/// A POST that waits until the application has caught up; its client sends no other before this one is answered.
+struct Held(Option<Payload>);
+
+impl ActorFuture<SocketActor> for Held {
+    type Output = ();
+
+    /// Polled with every wake of the actor, so that [`Resume`] need not do more than wake it.
+    fn poll(
+        mut self: Pin<&mut Self>,
+        actor: &mut SocketActor,
+        ctx: &mut Context<SocketActor>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<()> {
+        if !actor.takes_input(clock::now()) {
+            return std::task::Poll::Pending;
+        }
+        if let Some(payload) = self.0.take() {
+            Handler::handle(actor, payload, ctx);
+        }
+        std::task::Poll::Ready(())
+    }
+}
+
+impl Handler<Resume> for SocketActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) {
+        self.with_session(ctx, |_, _| ());
     }
 }
 

@@ -98,7 +98,8 @@ impl SocketActor {
         let (mut any, mut has_read) = (false, false);
         loop {
             // A session that is over still waits for its peer's close frame.
-            let wants = (self.session.is_reading() && !self.session.is_congested()) || self.is_over();
+            let wants = (self.session.is_reading() && !self.session.is_congested() && self.takes_input(now))
+                || self.is_over();
             let Some(wire) = self.wire.as_mut().filter(|wire| wants && wire.is_readable()) else {
                 return any;
             };

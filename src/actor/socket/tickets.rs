@@ -97,6 +97,17 @@ impl Tickets {
         }
     }
 
+    /// The message with this number has given way to others.
+    pub(super) fn dropped(&self, number: u64) {
+        let Some(Shared(queue)) = &self.0 else { return };
+        let mut queue = queue.borrow_mut();
+        if let Ok(at) = queue.waiting.binary_search_by_key(&number, |(number, _)| *number)
+            && let Some((_, asker)) = queue.waiting.remove(at)
+        {
+            let _ = asker.send(Err(SendError::Dropped));
+        }
+    }
+
     /// Nothing will be flushed any more.
     pub(super) fn closed(&self) {
         let Some(Shared(queue)) = &self.0 else { return };

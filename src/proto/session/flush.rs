@@ -24,14 +24,13 @@ impl Session {
         let outgoing = self.buffer.pop_front()?;
         self.flushing -= 1;
         let released = outgoing.released();
-        self.taken -= released;
+        self.left(&outgoing);
         let Outgoing {
             packet,
             compress,
             number,
             ..
         } = outgoing;
-        self.buffered -= cost(&packet.data);
         if self.buffer.is_empty() {
             self.tell(Events::DRAIN, || Event::Drain);
         }
@@ -112,14 +111,16 @@ impl Session {
         let leaving = self.buffer.iter().take(count).map(|outgoing| &outgoing.packet);
         let body = payload::encode(leaving.chain(&last), self.revision, !self.base64);
         let (mut released, mut flushed, mut compress) = (0, 0, false);
-        for outgoing in self.buffer.take(count) {
-            self.buffered -= cost(&outgoing.packet.data);
+        for _ in 0..count {
+            let Some(outgoing) = self.buffer.pop_front() else {
+                break;
+            };
+            self.left(&outgoing);
             released += outgoing.released();
             flushed = outgoing.number;
             compress |= outgoing.compress;
             self.tally.went_out(&outgoing.packet);
         }
-        self.taken -= released;
         self.last_reply = Some(poll);
         self.outputs.push_back(Output::Reply(Reply {
             poll,

@@ -162,13 +162,9 @@ impl Session {
 
     /// Ends the POST whose body has taken too long, wherever its session is by now.
     pub(super) fn expire_push(&mut self, now: Instant) {
-        let push = match self.state.link() {
-            Some(Link::Polling(polling)) => polling.push,
-            Some(Link::WebSocket(websocket)) => websocket.held.as_deref().copied(),
-            None => None,
-        };
-        if let Some(push) = push
+        if let Some(&push) = self.state.push()
             && push.deadline <= now
+            && !self.holds_input
         {
             let refusal = match self.state.websocket() {
                 Some(_) => BadRequest::TransportMismatch.into(),
@@ -241,11 +237,7 @@ impl Session {
     }
 
     fn push_slot(&mut self, push: PushId) -> Option<&mut Push> {
-        let slot = match self.state.link_mut()? {
-            Link::Polling(polling) => polling.push.as_mut(),
-            Link::WebSocket(websocket) => websocket.held.as_deref_mut(),
-        };
-        slot.filter(|slot| slot.id == push)
+        self.state.push_mut().filter(|slot| slot.id == push)
     }
 
     fn push_done(&mut self, push: PushId, result: Result<(), Refusal>) {

@@ -3,6 +3,7 @@
 mod buffer;
 mod close;
 mod events;
+mod full;
 mod heartbeat;
 mod model;
 mod polling;

@@ -1,0 +1,277 @@
+//! What holds senders and readers back: the bytes of a socket's write buffer, counted at the sender; who waits for
+//! room in it; and the bytes of messages that its application has not worked off yet.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, Notify};
+
+use super::Socket;
+use crate::Data;
+use crate::actor::fanout;
+use crate::actor::messages::{Resume, Send};
+use crate::proto::{CloseReason, FullPolicy, SendError, cost};
+
+/// The counters of one socket.
+#[derive(Debug)]
+pub(super) struct Pressure {
+    /// Bytes of the write buffer that are taken, those in the mailbox included.
+    reserved: AtomicUsize,
+    /// Those who wait for room, once somebody has.
+    waiting: OnceLock<Box<Waiting>>,
+    /// Bytes of messages that the actor of the application was told of and has not worked off.
+    unhandled: AtomicU32,
+    /// Nothing is read until half of them are worked off.
+    paused: AtomicBool,
+    /// The [`FullPolicy`].
+    policy: AtomicU8,
+}
+
+/// Those who wait for room. The first in the line has the turn, and it alone listens for room.
+#[derive(Debug, Default)]
+struct Waiting {
+    turn: Mutex<()>,
+    room: Notify,
+}
+
+impl Pressure {
+    pub(super) fn new(policy: FullPolicy) -> Self {
+        Pressure {
+            reserved: AtomicUsize::new(0),
+            waiting: OnceLock::new(),
+            unhandled: AtomicU32::new(0),
+            paused: AtomicBool::new(false),
+            policy: AtomicU8::new(policy as u8),
+        }
+    }
+
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// Takes these bytes if no more than `limit` are taken then. Who waits may have been refused for the moment of
+    /// trying: it is told.
+    #[inline]
+    fn take(&self, cost: usize, limit: usize) -> bool {
+        let fits = self.add(cost) <= limit;
+        if !fits {
+            self.give_back(cost);
+        }
+        fits
+    }
+
+    /// The same for the one who has the turn, which would only wake itself.
+    fn take_in_turn(&self, cost: usize, limit: usize) -> bool {
+        let fits = self.add(cost) <= limit;
+        if !fits {
+            self.reserved.fetch_sub(cost, Ordering::AcqRel);
+        }
+        fits
+    }
+
+    /// Acquire and release here and in [`give_back`](Self::give_back): whoever gives back after somebody was refused
+    /// sees that he waits.
+    #[inline]
+    fn add(&self, cost: usize) -> usize {
+        self.reserved.fetch_add(cost, Ordering::AcqRel) + cost
+    }
+
+    #[inline]
+    fn give_back(&self, cost: usize) {
+        self.reserved.fetch_sub(cost, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// There is room, or will never be.
+    #[inline]
+    pub(super) fn wake(&self) {
+        if let Some(waiting) = self.waiting.get() {
+            waiting.room.notify_one();
+        }
+    }
+}
+
+impl Socket {
+    /// What becomes of a message for which there is no room in the write buffer. From the start it is
+    /// [`Config::full_policy`](crate::Config::full_policy).
+    pub fn full_policy(&self) -> FullPolicy {
+        FullPolicy::from_bits(self.pressure().policy.load(Ordering::Relaxed))
+    }
+
+    /// Decides what becomes, from here on, of a message for which there is no room in the write buffer.
+    pub fn set_full_policy(&self, policy: FullPolicy) {
+        self.pressure().policy.store(policy as u8, Ordering::Relaxed);
+    }
+
+    /// Sends a message as soon as there is room for it: resolves when it is taken, not when it has left. (When it
+    /// has left is told by `socket.addr().send(..)`.)
+    ///
+    /// It waits whatever the [policy](Self::set_full_policy). Those who wait are served in the order in which they
+    /// came; [`try_send`](Self::try_send) does not stand in line and may come first. Its place among
+    /// [broadcasts](crate::Server::broadcast) is that of the moment at which it is taken.
+    ///
+    /// Dropped before it resolves it sends nothing.
+    ///
+    /// # Errors
+    /// [`SendError::TooLarge`] if there will never be room for it, by
+    /// [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes); [`SendError::Closed`] once the session is
+    /// closing.
+    pub async fn send(&self, message: impl Into<Send>) -> Result<(), SendError> {
+        let mut send = message.into();
+        let (cost, limit) = (cost(&send.data), self.limit());
+        self.check_open()?;
+        if cost > limit {
+            self.shared().server.count_refused_send();
+            return Err(SendError::TooLarge);
+        }
+        let pressure = self.pressure();
+        let is_alone = pressure
+            .waiting
+            .get()
+            .is_none_or(|waiting| waiting.turn.try_lock().is_ok());
+        if !(is_alone && pressure.take(cost, limit)) {
+            let waiting = pressure.waiting.get_or_init(Box::default);
+            let _turn = waiting.turn.lock().await;
+            while !pressure.take_in_turn(cost, limit) {
+                self.check_open()?;
+                waiting.room.notified().await;
+            }
+            send.after = fanout::last();
+        }
+        if let Err(error) = self.check_open() {
+            self.release(cost);
+            return Err(error);
+        }
+        self.post(send);
+        Ok(())
+    }
+
+    fn limit(&self) -> usize {
+        self.shared().server.config().max_buffered_bytes
+    }
+
+    /// Takes the bytes of a message for the mailbox, to be [released](Self::release) when it leaves. What gives way
+    /// can be told in the socket's process alone: what waits for that is bounded by as much again.
+    #[inline]
+    pub(in crate::actor) fn reserve(&self, send: &Send) -> Result<(), SendError> {
+        self.reserve_within(send, 2)
+    }
+
+    /// The same in the socket's process, which makes room at once, whatever lies in the mailbox.
+    #[inline]
+    pub(in crate::actor) fn reserve_here(&self, send: &Send) -> Result<(), SendError> {
+        self.reserve_within(send, 3)
+    }
+
+    #[inline]
+    fn reserve_within(&self, send: &Send, buffers: usize) -> Result<(), SendError> {
+        let (cost, limit) = (cost(&send.data), self.limit());
+        if cost <= limit && self.pressure().take(cost, limit) {
+            return Ok(());
+        }
+        self.reserve_by_policy(cost, limit, buffers, send.key.is_some())
+    }
+
+    #[cold]
+    fn reserve_by_policy(
+        &self,
+        cost: usize,
+        limit: usize,
+        buffers: usize,
+        is_volatile: bool,
+    ) -> Result<(), SendError> {
+        let policy = self.full_policy();
+        let error = match policy {
+            _ if cost > limit => SendError::TooLarge,
+            FullPolicy::Close => {
+                self.end_as_slow_consumer();
+                SendError::Closed
+            }
+            FullPolicy::NewestWins if !is_volatile => SendError::Full,
+            FullPolicy::DropOldest | FullPolicy::NewestWins
+                if self.pressure().take(cost, limit.saturating_mul(buffers)) =>
+            {
+                return Ok(());
+            }
+            _ => SendError::Full,
+        };
+        self.shared().server.count_refused_send();
+        Err(error)
+    }
+
+    fn end_as_slow_consumer(&self) {
+        if !self.shared().closing.swap(true, Ordering::AcqRel) {
+            self.abandon(CloseReason::SlowConsumer);
+        }
+    }
+
+    #[inline]
+    pub(in crate::actor) fn release(&self, cost: usize) {
+        if cost > 0 {
+            self.pressure().give_back(cost);
+        }
+    }
+
+    /// Whether the application keeps up with what comes in. If not, a [`Resume`] comes when it does again.
+    #[inline]
+    pub(in crate::actor) fn takes_input(&self) -> bool {
+        self.pressure().unhandled.load(Ordering::Relaxed) == 0 || self.keeps_up()
+    }
+
+    fn keeps_up(&self) -> bool {
+        let (pressure, limit) = (self.pressure(), self.unhandled_limit());
+        if pressure.paused.load(Ordering::SeqCst) {
+            return false;
+        }
+        if pressure.unhandled.load(Ordering::Relaxed) <= limit {
+            return true;
+        }
+        // Whoever works off the last of it has seen this, or it is seen here.
+        pressure.paused.store(true, Ordering::SeqCst);
+        pressure.unhandled.load(Ordering::SeqCst) <= limit / 2
+            && pressure.paused.swap(false, Ordering::SeqCst)
+    }
+
+    fn unhandled_limit(&self) -> u32 {
+        let limit = self.shared().server.config().max_unhandled_bytes;
+        u32::try_from(limit).unwrap_or(u32::MAX).min(u32::MAX / 2)
+    }
+}
+
+/// The right of a message to be worked on: nothing more is read from a client when its messages have taken more than
+/// [`Config::max_unhandled_bytes`](crate::Config::max_unhandled_bytes). Given back when it is dropped, which the end
+/// of the handler does; keep it for what goes on after that.
+#[derive(Debug, Default)]
+pub struct Credit(Option<(Socket, u32)>);
+
+impl Credit {
+    pub(in crate::actor) fn new(socket: &Socket, data: &Data) -> Self {
+        // No message has so many bytes that adding up some of them would not fit.
+        let cost = u32::try_from(cost(data)).unwrap_or(u32::MAX).min(u32::MAX / 64);
+        socket.pressure().unhandled.fetch_add(cost, Ordering::SeqCst);
+        Credit(Some((socket.clone(), cost)))
+    }
+}
+
+impl Clone for Credit {
+    fn clone(&self) -> Self {
+        if let Some((socket, cost)) = &self.0 {
+            socket.pressure().unhandled.fetch_add(*cost, Ordering::SeqCst);
+        }
+        Credit(self.0.clone())
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        let Some((socket, cost)) = &self.0 else { return };
+        let pressure = socket.pressure();
+        let left = pressure.unhandled.fetch_sub(*cost, Ordering::SeqCst) - cost;
+        if pressure.paused.load(Ordering::SeqCst)
+            && left <= socket.unhandled_limit() / 2
+            && pressure.paused.swap(false, Ordering::SeqCst)
+        {
+            socket.addr().do_send(Resume);
+        }
+    }
+}
