@@ -38,7 +38,9 @@ export class EchoServer {
       throw new Error(`no echo server at ${path}: "cargo build --example echo" makes it, or set ENGINEIO_ECHO`);
     }
     const port = flags.includes("--port") ? [] : ["--port", "0"];
-    const child = spawn(path, [...port, ...FLAGS, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+    // Some flags may not be given twice.
+    const whole = FLAGS.filter((flag) => !flags.includes(flag));
+    const child = spawn(path, [...port, ...whole, ...flags.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
     const server = new EchoServer(child);
     try {
       await within(server.#address(), `"listening on" from ${path} ${flags.join(" ")}`);
