@@ -3,6 +3,7 @@
 
 mod aside;
 mod collect;
+mod link;
 mod mailbox;
 mod open;
 mod pump;
@@ -22,10 +23,8 @@ use super::guard::Place;
 use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Send, Unpolled};
-use super::transport::{Glance, Link, Outbound, Wire, decode};
-use crate::proto::{
-    Close, CloseReason, Event, Output, Probe, ReadyState, Reply, SendError, Session, Terms, cost,
-};
+use super::transport::Wire;
+use crate::proto::{Close, CloseReason, Event, Output, ReadyState, Reply, SendError, Session, Terms, cost};
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
@@ -282,84 +281,6 @@ impl SocketActor {
         }
     }
 
-    /// Moves frames to the WebSocket as long as it has room. Returns whether any moved.
-    fn pump(&mut self) -> bool {
-        if self.session.buffered_bytes() == 0 {
-            return false;
-        }
-        let Some(Aside {
-            link: Some(link),
-            tickets,
-            ..
-        }) = self.aside.as_deref()
-        else {
-            return false;
-        };
-        let (session, mut released) = (&mut self.session, 0);
-        let (mut last, waiting) = (None, tickets.are_waiting());
-        let moved = link.push_outbound(
-            || waiting,
-            || {
-                let outgoing = session.poll_frame()?;
-                released += outgoing.released;
-                last = Some(outgoing.number);
-                Some(Outbound::Frame {
-                    frame: outgoing.frame,
-                    compress: outgoing.compress,
-                })
-            },
-        );
-        self.socket.release(released);
-        if let Some(number) = last {
-            tickets.sent(number);
-        }
-        moved
-    }
-
-    /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
-    fn read(&mut self, now: Instant) -> bool {
-        let takes = self.session.is_reading() && self.takes_input(now);
-        // A look costs a lock, and there is nothing to be seen that was not signalled.
-        let Some(aside) = &mut self.aside else {
-            return false;
-        };
-        let more = self.signalled || !aside.inbound.is_empty();
-        if !more || self.turn == 0 || !takes {
-            return false;
-        }
-        let mut inbound = std::mem::take(&mut aside.inbound);
-        let mut glance = Glance::default();
-        if inbound.is_empty() {
-            self.signalled = false;
-            let Some(link) = &aside.link else { return false };
-            (inbound, glance) = link.take_inbound();
-        }
-        let any = !inbound.is_empty();
-        let count = u16::try_from(inbound.len()).map_or(self.turn, |len| len.min(self.turn));
-        self.turn -= count;
-        for message in inbound.drain(..usize::from(count)) {
-            self.session
-                .handle_frame(now, decode(message, self.session.revision()));
-            self.perform_all(now);
-        }
-        if !inbound.is_empty() {
-            self.aside().inbound = inbound;
-            // What else was seen comes behind it: look again then.
-            self.signalled = true;
-            return true;
-        }
-        Link::give_back(inbound);
-        // What lay in the queue of a lost WebSocket is gone, not flushed.
-        if glance.drained && glance.lost.is_none() {
-            self.aside().tickets.all_sent_are_flushed();
-        }
-        if let Some(close) = glance.lost {
-            self.session.handle_websocket_lost(close);
-            return true;
-        }
-        any
-    }
-
     /// Sees to it that the session is woken at its next deadline.
     fn arm(&mut self) {
         let Some(mut due) = self.session.poll_timeout() else {
@@ -434,14 +355,5 @@ impl SocketActor {
             tickets.all_sent_are_flushed();
         }
         glance.drained || glance.lost.is_some()
-    }
-
-    /// `3probe`.
-    fn answer_probe(&self, link: &Link) {
-        let mut pong = Some(Outbound::Frame {
-            frame: Probe::pong().into_frame(self.session.revision(), false),
-            compress: false,
-        });
-        link.push_outbound(|| false, || pong.take());
     }
 }

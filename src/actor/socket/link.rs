@@ -1,0 +1,98 @@
+//! The way of the data when the WebSocket's connection is not the socket's own: by its link, whose other end may be on
+//! another thread.
+
+use std::time::Instant;
+
+use super::SocketActor;
+use super::aside::Aside;
+use crate::actor::transport::{Glance, Link, Outbound, decode};
+use crate::proto::Probe;
+
+impl SocketActor {
+    /// Moves frames to the WebSocket as long as it has room. Returns whether any moved.
+    pub(super) fn pump(&mut self) -> bool {
+        if self.session.buffered_bytes() == 0 {
+            return false;
+        }
+        let Some(Aside {
+            link: Some(link),
+            tickets,
+            ..
+        }) = self.aside.as_deref()
+        else {
+            return false;
+        };
+        let (session, mut released) = (&mut self.session, 0);
+        let (mut last, waiting) = (None, tickets.are_waiting());
+        let moved = link.push_outbound(
+            || waiting,
+            || {
+                let outgoing = session.poll_frame()?;
+                released += outgoing.released;
+                last = Some(outgoing.number);
+                Some(Outbound::Frame {
+                    frame: outgoing.frame,
+                    compress: outgoing.compress,
+                })
+            },
+        );
+        self.socket.release(released);
+        if let Some(number) = last {
+            tickets.sent(number);
+        }
+        moved
+    }
+
+    /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
+    pub(super) fn read(&mut self, now: Instant) -> bool {
+        let takes = self.session.is_reading() && self.takes_input(now);
+        // A look costs a lock, and there is nothing to be seen that was not signalled.
+        let Some(aside) = &mut self.aside else {
+            return false;
+        };
+        let more = self.signalled || !aside.inbound.is_empty();
+        if !more || self.turn == 0 || !takes {
+            return false;
+        }
+        let mut inbound = std::mem::take(&mut aside.inbound);
+        let mut glance = Glance::default();
+        if inbound.is_empty() {
+            self.signalled = false;
+            let Some(link) = &aside.link else { return false };
+            (inbound, glance) = link.take_inbound();
+        }
+        let any = !inbound.is_empty();
+        let count = u16::try_from(inbound.len()).map_or(self.turn, |len| len.min(self.turn));
+        self.turn -= count;
+        for message in inbound.drain(..usize::from(count)) {
+            self.session
+                .handle_frame(now, decode(message, self.session.revision()));
+            self.perform_all(now);
+        }
+        if !inbound.is_empty() {
+            self.aside().inbound = inbound;
+            // What else was seen comes behind it: look again then.
+            self.signalled = true;
+            return true;
+        }
+        Link::give_back(inbound);
+        // What lay in the queue of a lost WebSocket is gone, not flushed.
+        if glance.drained && glance.lost.is_none() {
+            self.aside().tickets.all_sent_are_flushed();
+        }
+        if let Some(close) = glance.lost {
+            self.session.handle_websocket_lost(close);
+            return true;
+        }
+        any
+    }
+
+    /// `3probe`.
+    pub(super) fn answer_probe(&self, link: &Link) {
+        let mut pong = Some(Outbound::Frame {
+            frame: Probe::pong().into_frame(self.session.revision(), false),
+            compress: false,
+        });
+        link.push_outbound(|| false, || pong.take());
+    }
+}
