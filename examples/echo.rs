@@ -150,11 +150,15 @@ enum Wish {
 }
 
 impl Wish {
+    #[inline]
     fn of(data: &Data) -> Wish {
         match data.as_text() {
-            Some("!close") => Wish::Close,
-            Some("!bye") => Wish::Bye,
             Some(text) if text.starts_with('b') => Wish::Broadcast,
+            Some(text) if text.starts_with('!') => match text {
+                "!close" => Wish::Close,
+                "!bye" => Wish::Bye,
+                _ => Wish::Echo,
+            },
             _ => Wish::Echo,
         }
     }

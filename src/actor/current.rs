@@ -47,10 +47,16 @@ pub(super) fn offer(socket: usize, command: Command) -> Result<(), Command> {
     Ok(())
 }
 
+/// Whether a command is queued.
+#[inline]
+pub(super) fn is_wanted() -> bool {
+    ANY.get()
+}
+
 /// The next command that was queued.
 #[inline]
 pub(super) fn next() -> Option<Command> {
-    if !ANY.get() {
+    if !is_wanted() {
         return None;
     }
     COMMANDS.with_borrow_mut(|commands| {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::messages::Send;
 use crate::Data;
-use crate::proto::{Frame, Revision, cost};
+use crate::proto::{FrameRef, Revision, cost};
 use crate::ws::Encoding;
 
 /// Broadcasts of this process, numbered from 1.
@@ -42,7 +42,6 @@ pub(super) struct Broadcast {
 struct Kind {
     encoding: Encoding,
     revision: Revision,
-    base64: bool,
 }
 
 impl Broadcast {
@@ -77,25 +76,15 @@ impl Broadcast {
     }
 
     /// The bytes for connections of this kind: `frame`, encoded once for all of them.
-    pub(super) fn encoded(
-        &self,
-        encoding: Encoding,
-        revision: Revision,
-        base64: bool,
-        frame: &Frame,
-    ) -> Bytes {
+    pub(super) fn encoded(&self, encoding: Encoding, revision: Revision, frame: FrameRef<'_>) -> Bytes {
         let encoding = if self.compress { encoding } else { Encoding::PLAIN };
-        let kind = Kind {
-            encoding,
-            revision,
-            base64,
-        };
+        let kind = Kind { encoding, revision };
         // Encoding under the lock: another thread that wants the same waits for it instead of doing it again.
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, bytes)) = frames.iter().find(|(other, _)| *other == kind) {
             return bytes.clone();
         }
-        let bytes = encoding.encode(frame.data.is_text(), frame.prefix, frame.data.as_bytes());
+        let bytes = encoding.encode(frame.is_text, frame.prefix, frame.payload);
         frames.push((kind, bytes.clone()));
         bytes
     }
@@ -166,27 +155,25 @@ fn seats_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::Packet;
 
     /// However many connections take it, and on however many threads.
     #[test]
     fn it_is_encoded_once_for_each_kind_of_connection() {
         let broadcast = Broadcast::new(Send::text("to many"));
-        let encode = |revision: Revision, base64: bool| {
-            let packet = Packet::message(broadcast.message().data);
-            let frame = packet.into_frame(revision, base64);
-            broadcast.encoded(Encoding::PLAIN, revision, base64, &frame)
+        let encode = |revision: Revision| {
+            let data = broadcast.message().data;
+            broadcast.encoded(Encoding::PLAIN, revision, FrameRef::of_message(&data, revision))
         };
-        let first = encode(Revision::V4, false);
+        let first = encode(Revision::V4);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert_eq!(encode(Revision::V4, false).as_ptr(), first.as_ptr()));
+                scope.spawn(|| assert_eq!(encode(Revision::V4).as_ptr(), first.as_ptr()));
             }
         });
-        let other = encode(Revision::V3, false);
+        let other = encode(Revision::V3);
         assert_ne!(other.as_ptr(), first.as_ptr());
-        assert_eq!(encode(Revision::V3, false).as_ptr(), other.as_ptr());
-        assert_eq!(encode(Revision::V4, false).as_ptr(), first.as_ptr());
+        assert_eq!(encode(Revision::V3).as_ptr(), other.as_ptr());
+        assert_eq!(encode(Revision::V4).as_ptr(), first.as_ptr());
         assert_eq!(broadcast.frames.lock().expect("unpoisoned").len(), 2);
     }
 }

@@ -262,15 +262,30 @@ impl Listeners {
         matches!(&self.handling, Some(Handling::Actor(recipient, _)) if !recipient.connected())
     }
 
-    /// Tells everybody of a message: what [`tell`](Self::tell) does, on a shorter way for what comes most often.
-    #[inline]
-    pub(super) fn tell_message(&mut self, socket: &Socket, data: Data) -> Result<(), Panicked> {
+    /// Tells everybody of the messages that `next` brings, one after the other: what [`tell`](Self::tell) does, on a
+    /// shorter way for what comes most often.
+    pub(super) fn tell_messages(
+        &mut self,
+        socket: &Socket,
+        mut next: impl FnMut() -> Option<Data>,
+    ) -> Result<(), Panicked> {
         match (socket.hooks(), &mut self.handling) {
             (None, Some(Handling::Own(handler, _))) => {
-                let call = || current::run(socket.key(), || handler.on_message(socket, data));
+                let call = || {
+                    current::run(socket.key(), || {
+                        while let Some(data) = next() {
+                            handler.on_message(socket, data);
+                        }
+                    })
+                };
                 catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
             }
-            _ => self.tell(socket, proto::Event::Message(data)),
+            _ => {
+                while let Some(data) = next() {
+                    self.tell(socket, proto::Event::Message(data))?;
+                }
+                Ok(())
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod handshake;
 mod hooks;
 #[cfg(feature = "serde")]
 mod json;
+mod lane;
 mod limits;
 pub(crate) mod messages;
 mod registry;

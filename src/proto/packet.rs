@@ -121,6 +121,50 @@ pub struct Frame {
     pub data: Data,
 }
 
+/// A [`Frame`], borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    /// As [`Frame::prefix`].
+    pub prefix: Option<u8>,
+    /// Whether it makes a text message, or a binary one.
+    pub is_text: bool,
+    /// What comes behind the prefix.
+    pub payload: &'a [u8],
+}
+
+impl<'a> FrameRef<'a> {
+    /// A message, as [`Packet::into_frame`] makes it without base64.
+    #[inline]
+    pub fn of_message(data: &'a Data, revision: Revision) -> Self {
+        FrameRef {
+            prefix: prefix(PacketType::Message, data.is_text(), revision),
+            is_text: data.is_text(),
+            payload: data.as_bytes(),
+        }
+    }
+}
+
+impl Frame {
+    /// The same, borrowed.
+    pub fn borrow(&self) -> FrameRef<'_> {
+        FrameRef {
+            prefix: self.prefix,
+            is_text: self.data.is_text(),
+            payload: self.data.as_bytes(),
+        }
+    }
+}
+
+/// What stands in front of a packet's data.
+#[inline]
+fn prefix(kind: PacketType, is_text: bool, revision: Revision) -> Option<u8> {
+    match (is_text, revision) {
+        (true, _) => Some(kind.digit()),
+        (false, Revision::V3) => Some(kind.number()),
+        (false, Revision::V4) => None,
+    }
+}
+
 impl Packet {
     /// A packet without data.
     pub fn new(kind: PacketType) -> Self {
@@ -221,12 +265,8 @@ impl Packet {
     /// This packet as one WebSocket message. With `base64`, binary becomes text (`b64=1`, clients
     /// that cannot read binary frames).
     pub fn into_frame(self, revision: Revision, base64: bool) -> Frame {
-        match (self.data, revision) {
-            (data @ Data::Text(_), _) => Frame {
-                prefix: Some(self.kind.digit()),
-                data,
-            },
-            (Data::Binary(bytes), _) if base64 => {
+        match self.data {
+            Data::Binary(bytes) if base64 => {
                 let mut text = String::with_capacity(base64_len(bytes.len(), revision) - 1);
                 if revision == Revision::V3 {
                     text.push(char::from(self.kind.digit()));
@@ -238,13 +278,9 @@ impl Packet {
                     data: Data::from(text),
                 }
             }
-            (Data::Binary(bytes), Revision::V3) => Frame {
-                prefix: Some(self.kind.number()),
-                data: Data::Binary(bytes),
-            },
-            (Data::Binary(bytes), Revision::V4) => Frame {
-                prefix: None,
-                data: Data::Binary(bytes),
+            data => Frame {
+                prefix: prefix(self.kind, data.is_text(), revision),
+                data,
             },
         }
     }

@@ -3,6 +3,7 @@
 
 mod flush;
 mod full;
+mod passing;
 mod polling;
 mod tally;
 #[cfg(test)]
@@ -26,7 +27,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub use flush::OutgoingFrame;
 pub use full::{FullPolicy, Gone, Terms};
-pub use tally::Tally;
+pub use passing::Passing;
+pub use tally::{Messages, Tally};
 
 /// What a packet costs in the write buffer beyond its bytes: empty ones must not be free.
 const PACKET_OVERHEAD: usize = 64;
@@ -173,11 +175,6 @@ impl Session {
     /// The revision of the protocol that this session speaks.
     pub fn revision(&self) -> Revision {
         self.revision
-    }
-
-    /// Whether binary travels as base64 on every transport (`b64=1`).
-    pub fn uses_base64(&self) -> bool {
-        self.base64
     }
 
     /// Where it is in its life.
@@ -343,7 +340,7 @@ impl Session {
         match (packet.kind, self.revision) {
             // After `close` nobody listens any more.
             (PacketType::Message, _) if matches!(self.state, State::Open(_)) => {
-                self.tally.came_in(&packet);
+                self.tally.came_in(Messages::of(&packet));
                 self.tell(Events::MESSAGE, || Event::Message(packet.data));
             }
             (PacketType::Close, _) => self.handle_close(now),

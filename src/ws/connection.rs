@@ -187,6 +187,12 @@ impl Connection {
         }
     }
 
+    /// Whether bytes were received that no message has taken yet.
+    #[inline]
+    pub fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// The next message, or `None` if more bytes are needed (or none will be taken). Pings and the peer's close
     /// frame are answered on the way, through [`transmit`](Connection::transmit). After
     /// [`close`](Connection::close) data is discarded.
@@ -224,18 +230,48 @@ impl Connection {
         self.text(payload).map(|text| Some((prefix, Message::Text(text))))
     }
 
+    /// The next message without its first byte, if it is a short text in one frame that begins with this ASCII byte:
+    /// what comes most often, on the shortest way. `None` says nothing about other messages: ask
+    /// [`poll_prefixed`](Connection::poll_prefixed).
+    ///
+    /// # Errors
+    /// Those of [`poll_message`](Connection::poll_message).
+    #[inline]
+    pub fn poll_text_after(&mut self, prefix: u8) -> Result<Option<ByteString>, ProtocolError> {
+        match self.short_message() {
+            Some((true, len, mask)) if len > 0 && self.begins_with(prefix, mask) => {
+                let mut payload = self.take_short(len, mask);
+                payload.advance(frame::SHORT_HEADER + 1);
+                self.text(payload).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the payload of the short message begins with this byte.
+    #[inline]
+    fn begins_with(&self, prefix: u8, mask: [u8; 4]) -> bool {
+        self.input.get(frame::SHORT_HEADER).map(|first| first ^ mask[0]) == Some(prefix)
+    }
+
+    /// The frame of the short message, unmasked.
+    #[inline]
+    fn take_short(&mut self, len: usize, mask: [u8; 4]) -> Bytes {
+        let end = frame::SHORT_HEADER + len;
+        let mut frame = if end == self.input.len() {
+            std::mem::take(&mut self.input)
+        } else {
+            self.input.split_to(end)
+        };
+        unmask(&mut frame[frame::SHORT_HEADER..], mask);
+        frame.freeze()
+    }
+
     /// The next message's bytes, and whether they are to be text.
     #[inline]
     fn poll_payload(&mut self) -> Result<Option<(bool, Bytes)>, ProtocolError> {
         if let Some((text, len, mask)) = self.short_message() {
-            let end = frame::SHORT_HEADER + len;
-            let mut frame = if end == self.input.len() {
-                std::mem::take(&mut self.input)
-            } else {
-                self.input.split_to(end)
-            };
-            unmask(&mut frame[frame::SHORT_HEADER..], mask);
-            let mut payload = frame.freeze();
+            let mut payload = self.take_short(len, mask);
             payload.advance(frame::SHORT_HEADER);
             return Ok(Some((text, payload)));
         }

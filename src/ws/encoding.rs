@@ -43,13 +43,19 @@ impl Encoding {
     /// threshold and get shorter by it. Text must be UTF-8, which is not checked.
     pub fn encode(self, text: bool, prefix: Option<u8>, payload: &[u8]) -> Bytes {
         let mut out = BytesMut::new();
+        self.put(text, prefix, payload, &mut out);
+        out.freeze()
+    }
+
+    /// The same, appended to `out`.
+    #[inline]
+    pub fn put(self, text: bool, prefix: Option<u8>, payload: &[u8], out: &mut BytesMut) {
         let done = self
             .0
-            .is_some_and(|compressing| compressing.put(None, text, prefix, payload, &mut out));
+            .is_some_and(|compressing| compressing.put(None, text, prefix, payload, out));
         if !done {
-            frame::encode(OpCode::of(text), prefix, payload, &mut out);
+            frame::encode(OpCode::of(text), prefix, payload, out);
         }
-        out.freeze()
     }
 }
 

@@ -185,19 +185,19 @@ pub(super) fn encode_compressed(opcode: OpCode, payload: &[u8], out: &mut BytesM
 fn put(first: u8, prefix: Option<u8>, payload: &[u8], out: &mut BytesMut) {
     let len = payload.len() + usize::from(prefix.is_some());
     out.reserve(MAX_HEADER + len);
-    match len {
-        0..=125 => out.put_slice(&[first, len as u8]),
-        126..=0xffff => {
+    match (len, prefix) {
+        (0..=125, Some(prefix)) => out.put_slice(&[first, len as u8, prefix]),
+        (0..=125, None) => out.put_slice(&[first, len as u8]),
+        (126..=0xffff, _) => {
             let [high, low] = (len as u16).to_be_bytes();
             out.put_slice(&[first, 126, high, low]);
+            out.extend(prefix);
         }
         _ => {
             out.put_slice(&[first, 127]);
             out.put_u64(len as u64);
+            out.extend(prefix);
         }
-    }
-    if let Some(prefix) = prefix {
-        out.put_u8(prefix);
     }
     out.put_slice(payload);
 }

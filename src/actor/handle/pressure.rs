@@ -146,7 +146,7 @@ impl Socket {
         Ok(())
     }
 
-    fn limit(&self) -> usize {
+    pub(in crate::actor) fn limit(&self) -> usize {
         self.shared().server.config().max_buffered_bytes
     }
 

@@ -10,9 +10,10 @@ use super::Server;
 use super::pressure::Pressure;
 use crate::Data;
 use crate::actor::current::{self, Command};
-use crate::actor::fanout::{Branch, SeatId};
+use crate::actor::fanout::{self, Branch, SeatId};
 use crate::actor::handshake::Handshake;
 use crate::actor::hooks::Hooks;
+use crate::actor::lane;
 use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
@@ -184,7 +185,12 @@ impl Socket {
     /// both by [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes); [`SendError::Closed`] once the
     /// session is closing.
     pub fn try_send(&self, data: impl Into<Data>) -> Result<(), SendError> {
-        self.try_send_message(Send::new(data))
+        let data = data.into();
+        self.check_open()?;
+        match self.pass(&data, true, fanout::last()) {
+            true => Ok(()),
+            false => self.try_post(Send::new(data)),
+        }
     }
 
     /// Like [`try_send`](Self::try_send), for a [`Send`] with options.
@@ -193,9 +199,26 @@ impl Socket {
     /// Those of [`try_send`](Self::try_send).
     pub fn try_send_message(&self, send: Send) -> Result<(), SendError> {
         self.check_open()?;
+        match self.pass(&send.data, send.compress, send.after) {
+            true => Ok(()),
+            false => self.try_post(send),
+        }
+    }
+
+    /// Sends on the short way, if it is open and nothing that came earlier lies in the mailbox still.
+    #[inline]
+    fn pass(&self, data: &Data, compress: bool, after: u64) -> bool {
+        !self.has_mail() && lane::send(self.key(), data, compress, after)
+    }
+
+    fn try_post(&self, send: Send) -> Result<(), SendError> {
         self.reserve(&send)?;
         self.post(send);
         Ok(())
+    }
+
+    fn has_mail(&self) -> bool {
+        self.0.queued.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn check_open(&self) -> Result<(), SendError> {
@@ -248,7 +271,7 @@ impl Socket {
     /// Runs a command without the mailbox, if this is the socket whose handler runs on this thread and
     /// nothing that came earlier lies in the mailbox still.
     fn offer(&self, command: Command) -> Result<(), Command> {
-        if self.0.queued.load(Ordering::Acquire) > 0 {
+        if self.has_mail() {
             return Err(command);
         }
         current::offer(self.key(), command)

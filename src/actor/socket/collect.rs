@@ -39,16 +39,16 @@ impl SocketActor {
         let mut send = broadcast.message();
         if let Some(wire) = &mut self.wire
             && wire.has_room()
-            && self.session.passes()
+            && let Some(mut passing) = self.session.pass()
         {
             match wire.encoding() {
                 Some(encoding) => {
-                    let base64 = self.session.uses_base64();
-                    let outgoing = self.session.pass(send.data, send.compress);
-                    let frame = broadcast.encoded(encoding, self.session.revision(), base64, &outgoing.frame);
+                    let frame = passing.frame(&send.data);
+                    let frame = broadcast.encoded(encoding, self.session.revision(), frame);
                     wire.push_encoded(&frame);
+                    let number = self.session.passed(passing);
                     if let Some(tickets) = self.tickets() {
-                        tickets.sent(outgoing.number);
+                        tickets.sent(number);
                     }
                     return;
                 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{SocketActor, TURN};
-use crate::actor::clock;
+use crate::actor::lane::{self, Lane};
 use crate::actor::messages::Send;
-use crate::actor::transport::{Handed, Wire};
-use crate::proto::{Close, CloseReason, DecodeError, Packet};
+use crate::actor::transport::{Arrival, Handed, Wire};
+use crate::actor::{clock, current, fanout};
+use crate::proto::{Close, CloseReason, Messages, Packet, cost};
 
 /// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
 pub(super) struct Pump;
@@ -100,33 +101,109 @@ impl SocketActor {
             // A session that is over still waits for its peer's close frame.
             let wants = (self.session.is_reading() && !self.session.is_congested() && self.takes_input(now))
                 || self.is_over();
-            let Some(wire) = self.wire.as_mut().filter(|wire| wants && wire.is_readable()) else {
+            let is_readable = self.wire.as_ref().is_some_and(|wire| wire.is_readable());
+            if !wants || !is_readable || self.turn == 0 {
                 return any;
-            };
-            let lost = match wire.poll_packet(now, self.session.revision()) {
-                Ok(Some(packet)) => {
-                    any = true;
-                    self.handle(now, packet);
-                    self.turn -= 1;
-                    if self.turn == 0 {
-                        return true;
-                    }
-                    continue;
-                }
-                Ok(None) if has_read => return any,
-                Ok(None) => match wire.poll_read(task) {
-                    Poll::Ready(Ok(())) => {
+            }
+            let before = self.turn;
+            let next = self.tell_messages(now);
+            any |= self.turn < before;
+            let packet = match next {
+                None => continue,
+                Some(Arrival::Message(data)) => Ok(Packet::message(data)),
+                Some(Arrival::Other(packet)) => packet,
+                Some(Arrival::Lost(close)) => return self.lose_wire(close) || any,
+                Some(Arrival::Nothing) if has_read => return any,
+                Some(Arrival::Nothing) => match self.wire.as_mut().map(|wire| wire.poll_read(task)) {
+                    Some(Poll::Ready(Ok(()))) => {
                         (any, has_read) = (true, true);
                         continue;
                     }
-                    Poll::Ready(Err(close)) => close,
-                    Poll::Pending => return any,
+                    Some(Poll::Ready(Err(close))) => return self.lose_wire(close) || any,
+                    Some(Poll::Pending) | None => return any,
                 },
-                Err(close) => close,
             };
-            let news = !self.is_over();
-            self.session.handle_websocket_lost(lost);
-            return any || news;
+            any = true;
+            self.turn -= 1;
+            self.session.handle_frame(now, packet);
+            self.perform_all(now);
+        }
+    }
+
+    /// The connection has ended. Returns whether that is news.
+    fn lose_wire(&mut self, close: Close) -> bool {
+        let news = !self.is_over();
+        self.session.handle_websocket_lost(close);
+        news
+    }
+
+    /// Tells the application of the messages that were read, up to the first packet that is something else for the
+    /// session, which is returned, and as long as the application wants nothing but to send.
+    fn tell_messages(&mut self, now: Instant) -> Option<Arrival> {
+        let wire = self.wire.as_mut()?;
+        let revision = self.session.revision();
+        if !(wire.has_input() && self.session.takes_messages()) {
+            return Some(wire.poll_arrival(now, revision));
+        }
+        self.open_lane();
+        let wire = self.wire.as_mut()?;
+        let (mut next, mut messages) = (None, Messages::default());
+        let (turn, socket) = (&mut self.turn, &self.socket);
+        let told = self.listeners.tell_messages(socket, || {
+            if *turn == 0 || current::is_wanted() || !socket.takes_input() {
+                return None;
+            }
+            match wire.poll_arrival(now, revision) {
+                Arrival::Message(data) => {
+                    *turn -= 1;
+                    messages.add(&data);
+                    Some(data)
+                }
+                other => {
+                    next = Some(other);
+                    None
+                }
+            }
+        });
+        self.close_lane();
+        self.session.took(now, messages);
+        self.told(now, told);
+        self.perform_all(now);
+        next
+    }
+
+    /// Lets the application's answers out on the short way, if nothing lies in front of them.
+    fn open_lane(&mut self) {
+        let after = fanout::last();
+        self.collect_before(after);
+        let Some(wire) = self.wire.as_mut().filter(|wire| wire.has_room()) else {
+            return;
+        };
+        let (Some(passing), Some(encoding)) = (self.session.pass(), wire.encoding()) else {
+            return;
+        };
+        let (out, room) = wire.lend_output();
+        lane::open(
+            self.socket.key(),
+            Lane {
+                passing,
+                encoding,
+                out,
+                room,
+                max_cost: self.socket.limit(),
+                after,
+            },
+        );
+    }
+
+    fn close_lane(&mut self) {
+        let Some(lane) = lane::close() else { return };
+        let number = self.session.passed(lane.passing);
+        if let Some(wire) = &mut self.wire {
+            wire.take_output(lane.out);
+        }
+        if let Some(tickets) = self.tickets() {
+            tickets.sent(number);
         }
     }
 
@@ -140,19 +217,6 @@ impl SocketActor {
         true
     }
 
-    #[inline]
-    fn handle(&mut self, now: Instant, packet: Result<Packet, DecodeError>) {
-        match packet {
-            Ok(packet) if self.session.takes(&packet) => {
-                let data = self.session.take_message(now, packet);
-                let told = self.listeners.tell_message(&self.socket, data);
-                self.told(now, told);
-            }
-            packet => self.session.handle_frame(now, packet),
-        }
-        self.perform_all(now);
-    }
-
     /// Writes what the session wants sent, as far as the connection takes it. Returns whether anything left the
     /// session.
     fn put_out(&mut self, task: &mut Context<'_>) -> bool {
@@ -164,7 +228,7 @@ impl SocketActor {
             {
                 released += outgoing.released;
                 last = Some(outgoing.number);
-                wire.push(&outgoing.frame, outgoing.compress);
+                wire.push(outgoing.frame.borrow(), outgoing.compress);
             }
             let all = wire.poll_flush(task);
             if !all || self.session.buffered_bytes() == 0 {
@@ -188,17 +252,18 @@ impl SocketActor {
     /// Encodes a message at once, if nothing waits in front of it and nobody watches the write buffer.
     #[inline]
     pub(super) fn pass(&mut self, send: Send) -> Result<u64, Send> {
-        match &mut self.wire {
-            Some(wire) if wire.has_room() && self.session.passes() => {
-                let outgoing = self.session.pass(send.data, send.compress);
-                wire.push(&outgoing.frame, outgoing.compress);
-                self.socket.release(outgoing.released);
-                if let Some(tickets) = self.tickets() {
-                    tickets.sent(outgoing.number);
-                }
-                Ok(outgoing.number)
-            }
-            _ => Err(send),
+        let Some(wire) = self.wire.as_mut().filter(|wire| wire.has_room()) else {
+            return Err(send);
+        };
+        let Some(mut passing) = self.session.pass() else {
+            return Err(send);
+        };
+        wire.push(passing.frame(&send.data), send.compress);
+        let number = self.session.passed(passing);
+        self.socket.release(cost(&send.data));
+        if let Some(tickets) = self.tickets() {
+            tickets.sent(number);
         }
+        Ok(number)
     }
 }

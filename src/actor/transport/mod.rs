@@ -25,7 +25,7 @@ pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use stream::Stream;
 pub(crate) use websocket::WebSocketTransport;
 pub(crate) use wire::Handed;
-pub(super) use wire::Wire;
+pub(super) use wire::{Arrival, Wire};
 #[cfg(feature = "ws_engine")]
 pub(crate) use {
     attachment::{Failed, LINGER},

@@ -12,12 +12,13 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::attachment::{LINGER, broken, decode, ended};
+use super::attachment::{LINGER, broken, ended};
 use super::link::{Link, Outbound};
 use super::stream::Stream;
+use crate::Data;
 use crate::actor::clock;
-use crate::proto::{Close, CloseReason, DecodeError, Frame, Packet, Revision};
-use crate::ws::{CloseCode, Connection, Encoding, Message};
+use crate::proto::{Close, CloseReason, DecodeError, FrameRef, Packet, PacketType, Revision};
+use crate::ws::{CloseCode, Connection, Encoding, Message, ProtocolError};
 
 /// How many bytes are read in one go.
 const READ_SIZE: usize = 64 * 1024;
@@ -100,6 +101,19 @@ enum Pause {
     Linger(Instant),
 }
 
+/// What a WebSocket has brought.
+#[derive(Debug)]
+pub(in crate::actor) enum Arrival {
+    /// A message.
+    Message(Data),
+    /// Another packet, or what was none.
+    Other(Result<Packet, DecodeError>),
+    /// Nothing more, until it is read again.
+    Nothing,
+    /// It has ended, or broken the protocol: what that means for the session.
+    Lost(Close),
+}
+
 impl Wire {
     /// # Errors
     /// When the system does not let this thread watch the connection.
@@ -142,34 +156,54 @@ impl Wire {
         }
     }
 
-    /// The next packet of what was read, or what was none.
-    ///
-    /// # Errors
-    /// What it means for the session that the WebSocket has ended, or broken the protocol.
+    /// Whether something was read and is not [polled](Self::poll_arrival) yet.
     #[inline]
-    pub(in crate::actor) fn poll_packet(
-        &mut self,
-        now: Instant,
-        revision: Revision,
-    ) -> Result<Option<Result<Packet, DecodeError>>, Close> {
-        match self.connection.poll_prefixed() {
-            Ok(Some((prefix, message))) => {
-                let message = if COPY.get() > 0 { unshare(message) } else { message };
-                Ok(Some(match (prefix, message) {
-                    (Some(prefix), Message::Text(text)) => Packet::from_parts(prefix, text, revision),
-                    (_, message) => decode(message, revision),
-                }))
-            }
-            Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
-                Err(ended(self.connection.close_received()))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                // Reading on for a moment keeps the close frame from being lost to a reset.
-                self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
-                Err(broken(error, self.connection.limits()))
-            }
+    pub(in crate::actor) fn has_input(&self) -> bool {
+        self.connection.has_input()
+    }
+
+    /// What comes next of what was read.
+    #[inline]
+    pub(in crate::actor) fn poll_arrival(&mut self, now: Instant, revision: Revision) -> Arrival {
+        match self.connection.poll_text_after(PacketType::Message.digit()) {
+            Ok(Some(text)) if COPY.get() == 0 => Arrival::Message(Data::Text(text)),
+            Ok(Some(text)) => Arrival::Message(Data::Text(unshare_text(text))),
+            Ok(None) => self.poll_any(now, revision),
+            Err(error) => self.broken(now, error),
         }
+    }
+
+    fn poll_any(&mut self, now: Instant, revision: Revision) -> Arrival {
+        let packet = match self.connection.poll_prefixed() {
+            Ok(Some((Some(prefix), Message::Text(text)))) => {
+                let text = if COPY.get() > 0 { unshare_text(text) } else { text };
+                Packet::from_parts(prefix, text, revision)
+            }
+            Ok(Some((_, Message::Binary(bytes)))) => {
+                let bytes = if COPY.get() > 0 { unshare(bytes) } else { bytes };
+                Packet::from_binary(bytes, revision)
+            }
+            Ok(Some((None, Message::Text(text)))) => Packet::from_text(text, revision),
+            Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
+                return Arrival::Lost(ended(self.connection.close_received()));
+            }
+            Ok(None) => return Arrival::Nothing,
+            Err(error) => return self.broken(now, error),
+        };
+        match packet {
+            Ok(Packet {
+                kind: PacketType::Message,
+                data,
+            }) => Arrival::Message(data),
+            other => Arrival::Other(other),
+        }
+    }
+
+    /// The peer broke the protocol. Reading on for a moment keeps the close frame from being lost to a reset.
+    #[cold]
+    fn broken(&mut self, now: Instant, error: ProtocolError) -> Arrival {
+        self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
+        Arrival::Lost(broken(error, self.connection.limits()))
     }
 
     /// Whether frames may be [pushed](Self::push) now. If not, the next [`poll_flush`](Self::poll_flush) tells when.
@@ -178,19 +212,39 @@ impl Wire {
         self.unsent.len() < WRITE_SIZE && !self.blocked && !self.gone
     }
 
+    /// Lends the buffer that the next [`poll_flush`](Self::poll_flush) writes, which has room for so many bytes.
+    pub(in crate::actor) fn lend_output(&mut self) -> (BytesMut, usize) {
+        let out = match self.unsent.capacity() {
+            0 => OUTPUT.take(),
+            _ => std::mem::take(&mut self.unsent),
+        };
+        (out, WRITE_SIZE)
+    }
+
+    /// Takes it back.
+    pub(in crate::actor) fn take_output(&mut self, out: BytesMut) {
+        match out.is_empty() {
+            true => OUTPUT.set(out),
+            false => self.unsent = out,
+        }
+    }
+
     /// Encodes a frame, to be written by the next [`poll_flush`](Self::poll_flush).
     #[inline]
-    pub(in crate::actor) fn push(&mut self, frame: &Frame, compress: bool) {
+    pub(in crate::actor) fn push(&mut self, frame: FrameRef<'_>, compress: bool) {
         if self.unsent.capacity() == 0 {
             self.unsent = OUTPUT.take();
         }
-        let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+        let FrameRef {
+            prefix,
+            is_text,
+            payload,
+        } = frame;
         let out = &mut self.unsent;
         if compress {
-            self.connection
-                .send_compressed(is_text, frame.prefix, payload, out);
+            self.connection.send_compressed(is_text, prefix, payload, out);
         } else {
-            self.connection.send(is_text, frame.prefix, payload, out);
+            self.connection.send(is_text, prefix, payload, out);
         }
     }
 
@@ -330,10 +384,18 @@ fn say_goodbye(io: &mut Stream, connection: &mut Connection, unsent: &mut BytesM
 
 /// The same in memory of its own, if it is small.
 #[cold]
-fn unshare(message: Message) -> Message {
-    match message {
-        Message::Text(text) if text.len() < SMALL => Message::Text(ByteString::from(&*text)),
-        Message::Binary(bytes) if bytes.len() < SMALL => Message::Binary(Bytes::copy_from_slice(&bytes)),
-        large => large,
+fn unshare_text(text: ByteString) -> ByteString {
+    match text.len() < SMALL {
+        true => ByteString::from(&*text),
+        false => text,
+    }
+}
+
+/// The same for bytes.
+#[cold]
+fn unshare(bytes: Bytes) -> Bytes {
+    match bytes.len() < SMALL {
+        true => Bytes::copy_from_slice(&bytes),
+        false => bytes,
     }
 }

@@ -1,8 +1,6 @@
 //! The way out of a session's write buffer: into the answer of a poll, or frame by frame.
 
-use super::Session;
-use super::{Outgoing, cost};
-use crate::Data;
+use super::{Messages, Outgoing, Session};
 use crate::proto::close::Close;
 use crate::proto::event::{Event, Events, Output, PollId, Reply};
 use crate::proto::payload;
@@ -34,7 +32,7 @@ impl Session {
         if self.buffer.is_empty() {
             self.tell(Events::DRAIN, || Event::Drain);
         }
-        self.tally.went_out(&packet);
+        self.tally.went_out(Messages::of(&packet));
         let frame = packet.into_frame(self.revision, self.base64);
         Some(OutgoingFrame {
             frame,
@@ -42,32 +40,6 @@ impl Session {
             released,
             number,
         })
-    }
-
-    /// Whether a message may [pass](Self::pass): the session is open on a WebSocket, its write buffer is empty, and
-    /// nobody watches it.
-    #[inline]
-    pub fn passes(&self) -> bool {
-        const WATCHED: Events = Events::FLUSH.union(Events::DRAIN).union(Events::PACKET_CREATE);
-        self.buffer.is_empty()
-            && !self.interest.intersects(WATCHED)
-            && matches!(self.state, State::Open(Link::WebSocket(_)))
-    }
-
-    /// What [`send`](Self::send) and [`poll_frame`](Self::poll_frame) do together, without the write buffer, while a
-    /// message [`passes`](Self::passes) and the WebSocket has room.
-    #[inline]
-    pub fn pass(&mut self, data: Data, compress: bool) -> OutgoingFrame {
-        debug_assert!(self.passes());
-        self.sent += 1;
-        let (released, packet) = (cost(&data), Packet::message(data));
-        self.tally.went_out(&packet);
-        OutgoingFrame {
-            frame: packet.into_frame(self.revision, self.base64),
-            compress,
-            released,
-            number: self.sent,
-        }
     }
 
     /// Answers the parked poll if there is something to say.
@@ -119,7 +91,7 @@ impl Session {
             released += outgoing.released();
             flushed = outgoing.number;
             compress |= outgoing.compress;
-            self.tally.went_out(&outgoing.packet);
+            self.tally.went_out(Messages::of(&outgoing.packet));
         }
         self.last_reply = Some(poll);
         self.outputs.push_back(Output::Reply(Reply {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Session;
+use crate::Data;
 use crate::proto::{Packet, PacketType};
 
 /// What a session has done since it was last asked by [`Session::take_tally`]. Counts stop at their largest value.
@@ -33,16 +34,14 @@ impl Tally {
         (self.round_trip > 0).then(|| Duration::from_micros(self.round_trip.into()))
     }
 
-    pub(super) fn came_in(&mut self, packet: &Packet) {
-        self.messages_in = self.messages_in.saturating_add(1);
-        self.bytes_in = self.bytes_in.saturating_add(length(packet));
+    pub(super) fn came_in(&mut self, messages: Messages) {
+        self.messages_in = self.messages_in.saturating_add(messages.count);
+        self.bytes_in = self.bytes_in.saturating_add(messages.bytes);
     }
 
-    pub(super) fn went_out(&mut self, packet: &Packet) {
-        if packet.kind == PacketType::Message {
-            self.messages_out = self.messages_out.saturating_add(1);
-            self.bytes_out = self.bytes_out.saturating_add(length(packet));
-        }
+    pub(super) fn went_out(&mut self, messages: Messages) {
+        self.messages_out = self.messages_out.saturating_add(messages.count);
+        self.bytes_out = self.bytes_out.saturating_add(messages.bytes);
     }
 
     pub(super) fn beat(&mut self, round_trip: Duration) {
@@ -62,8 +61,30 @@ impl Tally {
     }
 }
 
-fn length(packet: &Packet) -> u32 {
-    u32::try_from(packet.data.len()).unwrap_or(u32::MAX)
+/// Some messages, counted: they, and their bytes. Counts stop at their largest value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Messages {
+    pub(super) count: u32,
+    pub(super) bytes: u32,
+}
+
+impl Messages {
+    /// Counts one more.
+    #[inline]
+    pub fn add(&mut self, data: &Data) {
+        let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        self.count = self.count.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Counts this packet, if it is a message.
+    pub(super) fn of(packet: &Packet) -> Self {
+        let mut messages = Messages::default();
+        if packet.kind == PacketType::Message {
+            messages.add(&packet.data);
+        }
+        messages
+    }
 }
 
 impl Session {

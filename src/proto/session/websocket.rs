@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use super::Session;
-use crate::Data;
+use super::{Messages, Session};
 use crate::proto::close::{Close, CloseReason};
 use crate::proto::event::Events;
 use crate::proto::state::{Link, State, WebSocket};
-use crate::proto::{DecodeError, Packet, PacketType};
+use crate::proto::{DecodeError, Packet};
 
 impl Session {
     /// Whether packets of the WebSocket may be handled now. False while a POST from before the swap is
@@ -34,23 +33,21 @@ impl Session {
         }
     }
 
-    /// Whether [`take_message`](Self::take_message) may take this packet of the WebSocket: a message for an open
-    /// session that nobody watches packet by packet.
-    #[inline]
-    pub fn takes(&self, packet: &Packet) -> bool {
-        packet.kind == PacketType::Message
+    /// Whether messages of the WebSocket may be [taken](Self::took) without being handed over: the session is open,
+    /// no output waits, and nobody watches it packet by packet.
+    pub fn takes_messages(&self) -> bool {
+        self.outputs.is_empty()
             && self.interest & (Events::MESSAGE | Events::PACKET) == Events::MESSAGE
             && matches!(self.state, State::Open(Link::WebSocket(WebSocket { held: None })))
     }
 
-    /// What [`handle_frame`](Self::handle_frame) does of a packet that it [`takes`](Self::takes), without the queue
-    /// of outputs: tell the application of this message now, if no output waits.
-    #[inline]
-    pub fn take_message(&mut self, now: Instant, packet: Packet) -> Data {
-        debug_assert!(self.takes(&packet) && self.outputs.is_empty());
-        self.heartbeat.seen(now);
-        self.tally.came_in(&packet);
-        packet.data
+    /// What [`handle_frame`](Self::handle_frame) does of messages, for a driver that has told the application of these
+    /// by itself, while the session [takes](Self::takes_messages) them.
+    pub fn took(&mut self, now: Instant, messages: Messages) {
+        if messages.count > 0 {
+            self.heartbeat.seen(now);
+            self.tally.came_in(messages);
+        }
     }
 
     /// The WebSocket that was the transport is gone.

@@ -1,0 +1,77 @@
+//! The short way out of a handler that answers its own socket: what it sends becomes bytes at once, in the buffer that
+//! is written when it is done. Open while a batch of messages is told; whoever sends finds it by the socket's key.
+
+use std::cell::{Cell, RefCell};
+
+use bytes::BytesMut;
+
+use super::current;
+use crate::Data;
+use crate::proto::{Passing, cost};
+use crate::ws::Encoding;
+
+/// What a socket's messages need on their way to its WebSocket.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// How they become frames.
+    pub(super) passing: Passing,
+    /// How frames become bytes.
+    pub(super) encoding: Encoding,
+    /// The bytes.
+    pub(super) out: BytesMut,
+    /// No more messages when there are so many bytes.
+    pub(super) room: usize,
+    /// The largest message, counted by [`cost`].
+    pub(super) max_cost: usize,
+    /// All broadcasts up to this number have been taken.
+    pub(super) after: u64,
+}
+
+thread_local! {
+    /// Whose lane is open on this thread: its [key](super::Socket::key), or 0.
+    static OPEN: Cell<usize> = const { Cell::new(0) };
+    static LANE: RefCell<Option<Lane>> = const { RefCell::new(None) };
+}
+
+/// Opens the lane of `socket`. To be [closed](close) before anything else is done with the socket.
+pub(super) fn open(socket: usize, lane: Lane) {
+    debug_assert_eq!(OPEN.get(), 0);
+    LANE.set(Some(lane));
+    OPEN.set(socket);
+}
+
+/// Closes the lane that is open, if there is one.
+pub(super) fn close() -> Option<Lane> {
+    OPEN.set(0);
+    LANE.take()
+}
+
+/// Sends a message, behind the broadcasts up to `after`, by the lane of `socket`. False, and nothing has happened, if
+/// that is not open, has no room, or something comes before.
+#[inline]
+pub(super) fn send(socket: usize, data: &Data, compress: bool, after: u64) -> bool {
+    if OPEN.get() != socket || current::is_wanted() {
+        return false;
+    }
+    LANE.with_borrow_mut(|lane| match lane {
+        Some(lane) if lane.takes(data, after) => {
+            lane.put(data, compress);
+            true
+        }
+        _ => false,
+    })
+}
+
+impl Lane {
+    #[inline]
+    fn takes(&self, data: &Data, after: u64) -> bool {
+        self.out.len() < self.room && after <= self.after && cost(data) <= self.max_cost
+    }
+
+    #[inline]
+    fn put(&mut self, data: &Data, compress: bool) {
+        let encoding = if compress { self.encoding } else { Encoding::PLAIN };
+        let frame = self.passing.frame(data);
+        encoding.put(frame.is_text, frame.prefix, frame.payload, &mut self.out);
+    }
+}
