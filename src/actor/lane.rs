@@ -3,24 +3,18 @@
 
 use std::cell::{Cell, RefCell};
 
-use bytes::BytesMut;
-
 use super::current;
+use super::transport::Output;
 use crate::Data;
 use crate::proto::{Passing, cost};
-use crate::ws::Encoding;
 
 /// What a socket's messages need on their way to its WebSocket.
 #[derive(Debug)]
 pub(super) struct Lane {
     /// How they become frames.
     pub(super) passing: Passing,
-    /// How frames become bytes.
-    pub(super) encoding: Encoding,
-    /// The bytes.
-    pub(super) out: BytesMut,
-    /// No more messages when there are so many bytes.
-    pub(super) room: usize,
+    /// How frames become bytes, and where they go.
+    pub(super) output: Output,
     /// The largest message, counted by [`cost`].
     pub(super) max_cost: usize,
     /// All broadcasts up to this number have been taken.
@@ -65,13 +59,12 @@ pub(super) fn send(socket: usize, data: &Data, compress: bool, after: u64) -> bo
 impl Lane {
     #[inline]
     fn takes(&self, data: &Data, after: u64) -> bool {
-        self.out.len() < self.room && after <= self.after && cost(data) <= self.max_cost
+        self.output.has_room() && after <= self.after && cost(data) <= self.max_cost
     }
 
     #[inline]
     fn put(&mut self, data: &Data, compress: bool) {
-        let encoding = if compress { self.encoding } else { Encoding::PLAIN };
         let frame = self.passing.frame(data);
-        encoding.put(frame.is_text, frame.prefix, frame.payload, &mut self.out);
+        self.output.put(frame, compress);
     }
 }

@@ -2,6 +2,7 @@
 //! wants is done. No rule of the protocol is decided here.
 
 mod aside;
+mod batch;
 mod collect;
 mod link;
 mod mailbox;

@@ -130,7 +130,7 @@ impl Engine {
             Err(error) => return self.fail(error, ctx),
         };
         let mut batch = Attachment::batch();
-        if let Err(Failed(reason)) = self.attachment.handle_message(message, &mut batch) {
+        if let Err(Failed(reason)) = self.attachment.handle_message((None, message), &mut batch) {
             self.state.close(CloseCode::PROTOCOL_ERROR, reason, ctx);
         }
         self.attachment.push(batch);
@@ -187,7 +187,8 @@ impl Engine {
         self.attachment
             .take_outbound(CHUNK, cx.waker(), |item, _| match item {
                 Outbound::Frame { frame, .. } if *state == State::Open => ctx.write_raw(outgoing(frame)),
-                Outbound::Frame { .. } => {}
+                // Encoded frames are not asked for.
+                Outbound::Frame { .. } | Outbound::Encoded(_) => {}
                 Outbound::Close(code, reason) => state.close(code, reason, ctx),
             });
     }

@@ -108,7 +108,7 @@ impl WebSocket {
             }
             self.closed |= self
                 .attachment
-                .handle_message(message(frame), &mut batch)
+                .handle_message((None, message(frame)), &mut batch)
                 .is_err();
         }
         self.attachment.push(batch);
@@ -131,9 +131,10 @@ impl WebSocket {
         self.attachment
             .take_outbound(usize::MAX, &self.peer.waker(), |item, _| match item {
                 Outbound::Frame { frame, .. } => {
-                    let packet = decode(message(frame), revision);
+                    let packet = decode((None, message(frame)), revision);
                     packets.push(packet.expect("the server encodes what can be decoded"));
                 }
+                Outbound::Encoded(_) => unreachable!("it was not asked for"),
                 Outbound::Close(code, reason) => {
                     close = Some(CloseFrame {
                         code: Some(code),

@@ -9,9 +9,8 @@ use tokio::sync::oneshot;
 
 use super::SocketActor;
 use super::tickets::Tickets;
-use crate::actor::transport::Link;
+use crate::actor::transport::{Inbound, Link};
 use crate::proto::{PollId, ProbeId, PushId, Refusal, Reply};
-use crate::ws::Message;
 
 /// Who waits for the socket elsewhere, and how it ends.
 #[derive(Debug, Default)]
@@ -23,7 +22,7 @@ pub(super) struct Aside {
     /// The WebSocket that wants to become it.
     pub(super) probe: Option<(ProbeId, Arc<Link>)>,
     /// What was taken from the link and not handled in the last turn.
-    pub(super) inbound: VecDeque<Message>,
+    pub(super) inbound: VecDeque<Inbound>,
     pub(super) tickets: Tickets,
     /// Set when the session has ended: when to stop waiting for the WebSocket.
     pub(super) linger: Option<Instant>,

@@ -1,12 +1,13 @@
 //! The way of the data when the WebSocket's connection is not the socket's own: by its link, whose other end may be on
 //! another thread.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::SocketActor;
 use super::aside::Aside;
-use crate::actor::transport::{Glance, Link, Outbound, decode};
-use crate::proto::Probe;
+use crate::actor::transport::{Arrival, Glance, Inbound, Link, Outbound, decode};
+use crate::proto::{Packet, Probe};
 
 impl SocketActor {
     /// Moves frames to the WebSocket as long as it has room. Returns whether any moved.
@@ -62,11 +63,14 @@ impl SocketActor {
             (inbound, glance) = link.take_inbound();
         }
         let any = !inbound.is_empty();
-        let count = u16::try_from(inbound.len()).map_or(self.turn, |len| len.min(self.turn));
-        self.turn -= count;
-        for message in inbound.drain(..usize::from(count)) {
-            self.session
-                .handle_frame(now, decode(message, self.session.revision()));
+        while self.turn > 0 && !inbound.is_empty() && self.takes_input(now) {
+            let packet = match self.tell_inbound(now, &mut inbound) {
+                Some(Arrival::Message(data)) => Ok(Packet::message(data)),
+                Some(Arrival::Other(packet)) => packet,
+                Some(Arrival::Nothing | Arrival::Lost(_)) | None => continue,
+            };
+            self.turn -= 1;
+            self.session.handle_frame(now, packet);
             self.perform_all(now);
         }
         if !inbound.is_empty() {
@@ -85,6 +89,21 @@ impl SocketActor {
             return true;
         }
         any
+    }
+
+    /// Tells the application of what came in, in batches. Returns what comes next for the session, if it is known.
+    fn tell_inbound(&mut self, now: Instant, inbound: &mut VecDeque<Inbound>) -> Option<Arrival> {
+        let revision = self.session.revision();
+        let mut poll = || match inbound.pop_front() {
+            Some(message) => Arrival::of(decode(message, revision)),
+            None => Arrival::Nothing,
+        };
+        if !self.session.takes_messages() {
+            return Some(poll());
+        }
+        self.open_lane();
+        let batch = self.tell_batch(poll);
+        self.finish_batch(now, batch)
     }
 
     /// `3probe`.

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{SocketActor, TURN};
-use crate::actor::lane::{self, Lane};
+use crate::actor::clock;
 use crate::actor::messages::Send;
 use crate::actor::transport::{Arrival, Handed, Wire};
-use crate::actor::{clock, current, fanout};
-use crate::proto::{Close, CloseReason, Messages, Packet, cost};
+use crate::proto::{Close, CloseReason, Packet, cost};
 
 /// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
 pub(super) struct Pump;
@@ -137,8 +136,7 @@ impl SocketActor {
         news
     }
 
-    /// Tells the application of the messages that were read, up to the first packet that is something else for the
-    /// session, which is returned, and as long as the application wants nothing but to send.
+    /// Tells the application of what was read, in batches. Returns what comes next for the session, if it is known.
     fn tell_messages(&mut self, now: Instant) -> Option<Arrival> {
         let wire = self.wire.as_mut()?;
         let revision = self.session.revision();
@@ -146,65 +144,10 @@ impl SocketActor {
             return Some(wire.poll_arrival(now, revision));
         }
         self.open_lane();
-        let wire = self.wire.as_mut()?;
-        let (mut next, mut messages) = (None, Messages::default());
-        let (turn, socket) = (&mut self.turn, &self.socket);
-        let told = self.listeners.tell_messages(socket, || {
-            if *turn == 0 || current::is_wanted() || !socket.takes_input() {
-                return None;
-            }
-            match wire.poll_arrival(now, revision) {
-                Arrival::Message(data) => {
-                    *turn -= 1;
-                    messages.add(&data);
-                    Some(data)
-                }
-                other => {
-                    next = Some(other);
-                    None
-                }
-            }
-        });
-        self.close_lane();
-        self.session.took(now, messages);
-        self.told(now, told);
-        self.perform_all(now);
-        next
-    }
-
-    /// Lets the application's answers out on the short way, if nothing lies in front of them.
-    fn open_lane(&mut self) {
-        let after = fanout::last();
-        self.collect_before(after);
-        let Some(wire) = self.wire.as_mut().filter(|wire| wire.has_room()) else {
-            return;
-        };
-        let (Some(passing), Some(encoding)) = (self.session.pass(), wire.encoding()) else {
-            return;
-        };
-        let (out, room) = wire.lend_output();
-        lane::open(
-            self.socket.key(),
-            Lane {
-                passing,
-                encoding,
-                out,
-                room,
-                max_cost: self.socket.limit(),
-                after,
-            },
-        );
-    }
-
-    fn close_lane(&mut self) {
-        let Some(lane) = lane::close() else { return };
-        let number = self.session.passed(lane.passing);
-        if let Some(wire) = &mut self.wire {
-            wire.take_output(lane.out);
-        }
-        if let Some(tickets) = self.tickets() {
-            tickets.sent(number);
-        }
+        let mut wire = self.wire.take()?;
+        let batch = self.tell_batch(|| wire.poll_arrival(now, revision));
+        self.wire = Some(wire);
+        self.finish_batch(now, batch)
     }
 
     /// A write may see first that the connection is gone. Returns whether that is news.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::link::{Link, Outbound};
+use super::link::{Inbound, Link, Outbound};
 use super::offer::{Carrier, Offer};
 use crate::actor::clock;
 use crate::actor::handle::Socket;
 use crate::actor::messages;
 use crate::proto::{self, Close, CloseReason, Detail, Packet, ProbeId, ProbeStep, Revision};
-use crate::ws::{CloseCode, CloseFrame, Limits, Message, ProtocolError};
+use crate::ws::{CloseCode, CloseFrame, Encoding, Limits, Message, ProtocolError};
 
 /// How long after the 101 the open packet leaves. Clients that begin to listen for messages when they are told
 /// that the WebSocket is open lose what comes in the same read as the 101; the public suite of revision 3 is one.
@@ -125,15 +125,15 @@ impl Attachment {
     }
 
     /// An empty queue for [`push`](Self::push).
-    pub(crate) fn batch() -> VecDeque<Message> {
+    pub(crate) fn batch() -> VecDeque<Inbound> {
         Link::batch()
     }
 
     /// A message came: it goes to `batch` if it is one for the session.
     pub(crate) fn handle_message(
         &mut self,
-        message: Message,
-        batch: &mut VecDeque<Message>,
+        message: Inbound,
+        batch: &mut VecDeque<Inbound>,
     ) -> Result<(), Failed> {
         let Role::Probing {
             id,
@@ -177,8 +177,13 @@ impl Attachment {
     }
 
     /// Gives messages to the session.
-    pub(crate) fn push(&self, batch: VecDeque<Message>) {
+    pub(crate) fn push(&self, batch: VecDeque<Inbound>) {
         self.link.push_inbound(batch);
+    }
+
+    /// The socket may send messages encoded like this: see [`Outbound::Encoded`].
+    pub(super) fn take_encoded(&self, encoding: Option<Encoding>) {
+        self.link.take_encoded(encoding);
     }
 
     /// Takes what the socket wants sent, as [`Link::take_outbound`] does.
@@ -277,9 +282,10 @@ pub(super) fn ended(frame: Option<&CloseFrame>) -> Close {
 }
 
 /// A WebSocket message as a packet.
-pub(crate) fn decode(message: Message, revision: Revision) -> Result<Packet, proto::DecodeError> {
+pub(crate) fn decode(message: Inbound, revision: Revision) -> Result<Packet, proto::DecodeError> {
     match message {
-        Message::Text(text) => Packet::from_text(text, revision),
-        Message::Binary(bytes) => Packet::from_binary(bytes, revision),
+        (Some(prefix), Message::Text(text)) => Packet::from_parts(prefix, text, revision),
+        (None, Message::Text(text)) => Packet::from_text(text, revision),
+        (_, Message::Binary(bytes)) => Packet::from_binary(bytes, revision),
     }
 }

@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use bytes::Bytes;
+
+use super::output::{self, Output};
 use super::pool::{self, Pool};
 use crate::actor::handle::Socket;
 use crate::actor::messages::LinkSignal;
 use crate::proto::{Close, CloseReason, Frame};
-use crate::ws::{CloseCode, Message};
+use crate::ws::{CloseCode, Encoding, Message};
 
 /// How many bytes may lie in one direction before its producer has to wait.
 const HIGH_WATER: usize = 64 * 1024;
@@ -18,7 +21,7 @@ const HIGH_WATER: usize = 64 * 1024;
 const ITEM_OVERHEAD: usize = 64;
 
 thread_local! {
-    static INBOUND: Pool<Message> = const { Pool::new(Vec::new()) };
+    static INBOUND: Pool<Inbound> = const { Pool::new(Vec::new()) };
     static OUTBOUND: Pool<Outbound> = const { Pool::new(Vec::new()) };
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct Link {
 
 #[derive(Debug, Default)]
 struct Queues {
-    inbound: VecDeque<Message>,
+    inbound: VecDeque<Inbound>,
     inbound_bytes: usize,
     outbound: VecDeque<Outbound>,
     outbound_bytes: usize,
@@ -47,7 +50,12 @@ struct Queues {
     lost: Option<Close>,
     /// The socket has closed it.
     closed: bool,
+    /// How its frames may be encoded before they are put in.
+    encoding: Option<Encoding>,
 }
+
+/// A message that came in, with what stood in front of it if that was taken apart already.
+pub(crate) type Inbound = (Option<u8>, Message);
 
 /// What the socket wants sent.
 #[derive(Debug)]
@@ -57,6 +65,8 @@ pub(crate) enum Outbound {
         /// Whether it may be compressed.
         compress: bool,
     },
+    /// Messages whose frames are encoded as the WebSocket's side [said](Link::take_encoded).
+    Encoded(Bytes),
     Close(CloseCode, &'static str),
 }
 
@@ -89,12 +99,12 @@ impl Link {
     // The WebSocket's side.
 
     /// An empty queue for [`push_inbound`](Self::push_inbound).
-    pub(super) fn batch() -> VecDeque<Message> {
+    pub(super) fn batch() -> VecDeque<Inbound> {
         pool::take(&INBOUND)
     }
 
     /// Puts messages in for the socket, and signals it.
-    pub(super) fn push_inbound(&self, mut batch: VecDeque<Message>) {
+    pub(super) fn push_inbound(&self, mut batch: VecDeque<Inbound>) {
         if batch.is_empty() {
             return pool::give(&INBOUND, batch);
         }
@@ -107,6 +117,11 @@ impl Link {
         }
         self.signal(queues);
         pool::give(&INBOUND, batch);
+    }
+
+    /// From here on messages may come [encoded](Outbound::Encoded) like this.
+    pub(super) fn take_encoded(&self, encoding: Option<Encoding>) {
+        self.lock().encoding = encoding;
     }
 
     /// Whether more should be read from the WebSocket now. If not, `waker` is woken when it should.
@@ -175,7 +190,7 @@ impl Link {
 
     /// Takes all that the WebSocket has brought; [`give_back`](Self::give_back) the queue. A loss that is seen
     /// besides comes behind it.
-    pub(in crate::actor) fn take_inbound(&self) -> (VecDeque<Message>, Glance) {
+    pub(in crate::actor) fn take_inbound(&self) -> (VecDeque<Inbound>, Glance) {
         let mut queues = self.lock();
         let blocked = std::mem::take(&mut queues.inbound_bytes) >= HIGH_WATER;
         let inbound = std::mem::take(&mut queues.inbound);
@@ -189,7 +204,7 @@ impl Link {
     }
 
     /// The memory of a queue that was taken.
-    pub(in crate::actor) fn give_back(inbound: VecDeque<Message>) {
+    pub(in crate::actor) fn give_back(inbound: VecDeque<Inbound>) {
         pool::give(&INBOUND, inbound);
     }
 
@@ -225,6 +240,28 @@ impl Link {
             waker.wake();
         }
         pushed
+    }
+
+    /// A buffer for messages, if they may be [encoded](Outbound::Encoded) here and there is room for some.
+    pub(in crate::actor) fn lend_output(&self) -> Option<Output> {
+        let queues = self.lock();
+        let encoding = queues.encoding?;
+        let room = HIGH_WATER.checked_sub(queues.outbound_bytes)?;
+        drop(queues);
+        Some(Output {
+            bytes: output::take(),
+            encoding,
+            room,
+        })
+    }
+
+    /// Puts in what was put there; a signal comes when it has left, if `notify` asks for it.
+    pub(in crate::actor) fn take_output(&self, output: Output, notify: impl FnOnce() -> bool) {
+        if output.bytes.is_empty() {
+            return output::give(output.bytes);
+        }
+        let mut once = Some(Outbound::Encoded(output.into_bytes()));
+        self.push_outbound(notify, || once.take());
     }
 
     /// A signal comes when what waits to be sent is gone.
@@ -280,12 +317,13 @@ impl Outbound {
     fn size(&self) -> usize {
         match self {
             Outbound::Frame { frame, .. } => frame.data.len() + ITEM_OVERHEAD,
+            Outbound::Encoded(bytes) => bytes.len(),
             Outbound::Close(..) => 0,
         }
     }
 }
 
-fn size(message: &Message) -> usize {
+fn size((_, message): &Inbound) -> usize {
     ITEM_OVERHEAD
         + match message {
             Message::Text(text) => text.len(),

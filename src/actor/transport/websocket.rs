@@ -55,8 +55,10 @@ impl WebSocketTransport {
     }
 
     fn new(attachment: Attachment, deflate: Option<Agreement>) -> Self {
+        let connection = connection(attachment.socket(), deflate);
+        attachment.take_encoded(connection.encoding());
         WebSocketTransport {
-            connection: connection(attachment.socket(), deflate),
+            connection,
             attachment,
             alarm: Alarm::default(),
             linger: None,
@@ -94,7 +96,7 @@ impl WebSocketTransport {
             if self.attachment.handed_over().is_some() {
                 break Ok(());
             }
-            match self.connection.poll_message() {
+            match self.connection.poll_prefixed() {
                 Ok(Some(message)) => {
                     let handled = self.attachment.handle_message(message, &mut batch);
                     self.close_if_failed(handled);
@@ -153,6 +155,9 @@ impl WebSocketTransport {
                     } else {
                         connection.send(is_text, frame.prefix, payload, out);
                     }
+                }
+                Outbound::Encoded(frames) => {
+                    connection.send_encoded(&frames, out);
                 }
                 Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
             });

@@ -14,6 +14,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::attachment::{LINGER, broken, ended};
 use super::link::{Link, Outbound};
+use super::output::{self, Output};
 use super::stream::Stream;
 use crate::Data;
 use crate::actor::clock;
@@ -36,8 +37,6 @@ thread_local! {
     /// What the connections of this thread read into: messages are slices of it, and it is used again once they
     /// are dropped.
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(READ_SIZE));
-    /// What they encode into, lent to one at a time while it has something to write.
-    static OUTPUT: RefCell<BytesMut> = RefCell::default();
     /// How many more reads are copied. Somebody keeps messages, and a small one must not keep a whole read.
     static COPY: Cell<u32> = const { Cell::new(0) };
 }
@@ -62,12 +61,16 @@ impl Handed {
 
     /// What was given to the link while it was probed comes first.
     pub(in crate::actor) fn send_first(&mut self, link: &Link) {
-        link.take_outbound(usize::MAX, Waker::noop(), |item, _| {
-            if let Outbound::Frame { frame, .. } = item {
-                let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+        link.take_outbound(usize::MAX, Waker::noop(), |item, _| match item {
+            Outbound::Frame { frame, .. } => {
+                let frame = frame.borrow();
                 self.connection
-                    .send(is_text, frame.prefix, payload, &mut self.unsent);
+                    .send(frame.is_text, frame.prefix, frame.payload, &mut self.unsent);
             }
+            Outbound::Encoded(frames) => {
+                self.connection.send_encoded(&frames, &mut self.unsent);
+            }
+            Outbound::Close(..) => {}
         });
     }
 
@@ -112,6 +115,19 @@ pub(in crate::actor) enum Arrival {
     Nothing,
     /// It has ended, or broken the protocol: what that means for the session.
     Lost(Close),
+}
+
+impl Arrival {
+    #[inline]
+    pub(in crate::actor) fn of(packet: Result<Packet, DecodeError>) -> Self {
+        match packet {
+            Ok(Packet {
+                kind: PacketType::Message,
+                data,
+            }) => Arrival::Message(data),
+            other => Arrival::Other(other),
+        }
+    }
 }
 
 impl Wire {
@@ -190,13 +206,7 @@ impl Wire {
             Ok(None) => return Arrival::Nothing,
             Err(error) => return self.broken(now, error),
         };
-        match packet {
-            Ok(Packet {
-                kind: PacketType::Message,
-                data,
-            }) => Arrival::Message(data),
-            other => Arrival::Other(other),
-        }
+        Arrival::of(packet)
     }
 
     /// The peer broke the protocol. Reading on for a moment keeps the close frame from being lost to a reset.
@@ -212,20 +222,25 @@ impl Wire {
         self.unsent.len() < WRITE_SIZE && !self.blocked && !self.gone
     }
 
-    /// Lends the buffer that the next [`poll_flush`](Self::poll_flush) writes, which has room for so many bytes.
-    pub(in crate::actor) fn lend_output(&mut self) -> (BytesMut, usize) {
-        let out = match self.unsent.capacity() {
-            0 => OUTPUT.take(),
-            _ => std::mem::take(&mut self.unsent),
-        };
-        (out, WRITE_SIZE)
+    /// Lends what the next [`poll_flush`](Self::poll_flush) writes, if there is room and messages may be encoded
+    /// without their connection.
+    pub(in crate::actor) fn lend_output(&mut self) -> Option<Output> {
+        let encoding = self.encoding().filter(|_| self.has_room())?;
+        Some(Output {
+            bytes: match self.unsent.capacity() {
+                0 => output::take(),
+                _ => std::mem::take(&mut self.unsent),
+            },
+            encoding,
+            room: WRITE_SIZE,
+        })
     }
 
     /// Takes it back.
-    pub(in crate::actor) fn take_output(&mut self, out: BytesMut) {
-        match out.is_empty() {
-            true => OUTPUT.set(out),
-            false => self.unsent = out,
+    pub(in crate::actor) fn take_output(&mut self, output: Output) {
+        match output.bytes.is_empty() {
+            true => output::give(output.bytes),
+            false => self.unsent = output.bytes,
         }
     }
 
@@ -233,7 +248,7 @@ impl Wire {
     #[inline]
     pub(in crate::actor) fn push(&mut self, frame: FrameRef<'_>, compress: bool) {
         if self.unsent.capacity() == 0 {
-            self.unsent = OUTPUT.take();
+            self.unsent = output::take();
         }
         let FrameRef {
             prefix,
@@ -256,7 +271,7 @@ impl Wire {
     /// The same as [`push`](Self::push) for a frame that is encoded already.
     pub(in crate::actor) fn push_encoded(&mut self, frame: &[u8]) {
         if self.unsent.capacity() == 0 {
-            self.unsent = OUTPUT.take();
+            self.unsent = output::take();
         }
         self.connection.send_encoded(frame, &mut self.unsent);
     }
@@ -278,9 +293,8 @@ impl Wire {
         if !all {
             unsent.advance(written);
             self.unsent = unsent;
-        } else if unsent.capacity() <= 2 * WRITE_SIZE {
-            unsent.clear();
-            OUTPUT.set(unsent);
+        } else {
+            output::give(unsent);
         }
         !self.blocked
     }
