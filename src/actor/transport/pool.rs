@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::thread::LocalKey;
 
-/// How many queues a thread keeps.
-const MAX_QUEUES: usize = 8;
+/// How many queues a thread keeps: about as many connections as one look at its IO finds ready (tokio's 61).
+const MAX_QUEUES: usize = 64;
 
 /// How many items a queue may have room for that is kept.
-const MAX_CAPACITY: usize = 256;
+const MAX_CAPACITY: usize = 64;
 
 /// The empty queues of a thread.
 pub(super) type Pool<T> = RefCell<Vec<VecDeque<T>>>;

@@ -126,7 +126,9 @@ impl WebSocketTransport {
     pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.poll_deadline(cx);
         let mut out = BytesMut::new();
-        self.take_outbound(cx, &mut out);
+        if let Some(bytes) = self.take_outbound(cx, &mut out) {
+            return Poll::Ready(Some(bytes));
+        }
         self.connection.transmit(&mut out);
         if !out.is_empty() {
             return Poll::Ready(Some(out.freeze()));
@@ -140,9 +142,9 @@ impl WebSocketTransport {
         Poll::Pending
     }
 
-    /// Turns what the socket wants sent into bytes.
-    fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) {
-        let connection = &mut self.connection;
+    /// Turns what the socket wants sent into bytes. Returns them if they were encoded already, and are all there is.
+    fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) -> Option<Bytes> {
+        let (connection, mut whole) = (&mut self.connection, None);
         self.attachment
             .take_outbound(CHUNK, cx.waker(), |item, left| match item {
                 Outbound::Frame { frame, compress } => {
@@ -156,11 +158,17 @@ impl WebSocketTransport {
                         connection.send(is_text, frame.prefix, payload, out);
                     }
                 }
+                Outbound::Encoded(frames)
+                    if frames.len() == left && out.is_empty() && connection.is_open() =>
+                {
+                    whole = Some(frames);
+                }
                 Outbound::Encoded(frames) => {
                     connection.send_encoded(&frames, out);
                 }
                 Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
             });
+        whole
     }
 
     /// Closes the WebSocket of a failed upgrade.
