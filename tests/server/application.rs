@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engineio::proto::Packet;
+use engineio::Packet;
 use engineio::{Close, Data, Events, Handshake, IdError, Server, Sid, Socket, SocketHandler, Transport};
 use serde_json::json;
 

@@ -145,7 +145,8 @@ impl Socket {
         &self.0.rooms
     }
 
-    /// The process of this session, for [`Send`] messages.
+    /// The process of this session, for [`Send`] messages. What its own handler sends by
+    /// [`try_send`](Self::try_send) may overtake them.
     pub fn addr(&self) -> &Addr<SocketActor> {
         &self.0.addr
     }
@@ -177,7 +178,9 @@ impl Socket {
 
     /// Sends a message, unless there is no room for it: then its [policy](Self::set_full_policy) decides.
     ///
-    /// Messages sent by this arrive in the order in which one thread sends them.
+    /// Messages sent by this arrive in the order in which one thread sends them. In a handler of this socket it takes
+    /// no mailbox, so it comes before a [`Send`] for [`addr`](Self::addr) that still lies there: of the two ways use
+    /// one, where their order matters.
     ///
     /// # Errors
     /// [`SendError::Full`] if the write buffer has no room and none is made, [`SendError::TooLarge`] if it never will,
