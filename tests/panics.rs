@@ -364,7 +364,7 @@ fn each_hook_of_a_request_that_panics() {
                     "websocket" if !hands_over() => CloseReason::TransportClose,
                     _ => CloseReason::Panicked,
                 };
-                assert_eq!(ends(&told, 1), [(reason, "")], "{place} on {transport}");
+                assert_eq!(ends(&told, 1), [(reason, String::new())], "{place} on {transport}");
             }
         }
         // The connection is as good as before.
@@ -375,7 +375,7 @@ fn each_hook_of_a_request_that_panics() {
     session.post("4hello");
     let query = format!("{}&boom=headers", session.query());
     assert_eq!(session.gets.get(&query).status, 500);
-    assert_eq!(ends(&told, 1), [(CloseReason::Panicked, "")]);
+    assert_eq!(ends(&told, 1), [(CloseReason::Panicked, String::new())]);
     // An upgrade that fails so leaves polling as it was.
     let mut session = Polling::open(running.address);
     let query = format!("EIO=4&transport=websocket&sid={}&boom=headers", session.sid);

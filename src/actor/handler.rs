@@ -330,8 +330,8 @@ impl Listeners {
     /// Tells everybody. What they send meanwhile is queued in `current`.
     pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
         #[cfg(feature = "test")]
-        if let proto::Event::Close(close) = event {
-            socket.end().send_replace(Some(close));
+        if let proto::Event::Close(close) = &event {
+            socket.end().send_replace(Some(close.clone()));
         }
         let call = || {
             current::run(socket.key(), || {

@@ -188,7 +188,7 @@ impl Engine {
             .take_outbound(CHUNK, cx.waker(), |item, _| match item {
                 Outbound::Frame { frame, .. } if *state == State::Open => ctx.write_raw(outgoing(frame)),
                 Outbound::Frame { .. } => {}
-                Outbound::Close(code, reason) => state.close(code, reason, ctx),
+                Outbound::Close(code, reason) => state.close(code, &reason, ctx),
             });
     }
 }

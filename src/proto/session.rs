@@ -210,8 +210,8 @@ impl Session {
     }
 
     /// Ends the session in good order: what is buffered leaves first, at most 30 s are given to it.
-    pub fn close(&mut self, now: Instant, reason: CloseReason) {
-        self.state.close(reason, now + CLOSE_TIMEOUT);
+    pub fn close(&mut self, now: Instant, close: impl Into<Close>) {
+        self.state.close(close.into(), now + CLOSE_TIMEOUT);
         self.answer_last_poll();
     }
 
@@ -298,10 +298,11 @@ impl Session {
     }
 
     fn expire_closing(&mut self, now: Instant) {
-        if let State::Closing { reason, deadline, .. } = self.state
-            && deadline <= now
+        if let State::Closing { close, deadline, .. } = &self.state
+            && *deadline <= now
         {
-            self.end(reason);
+            let close = Close::clone(close);
+            self.end(close);
         }
     }
 
@@ -313,8 +314,8 @@ impl Session {
             State::Closed { .. } => return,
             State::Opening { .. } => {}
             State::Open(link) | State::Closing { link, .. } => match link {
-                Link::Polling(polling) => self.end_polling(*polling, close),
-                Link::WebSocket(websocket) => self.end_websocket(websocket, close),
+                Link::Polling(polling) => self.end_polling(*polling, &close),
+                Link::WebSocket(websocket) => self.end_websocket(websocket, close.clone()),
             },
         }
         self.buffer = Queue::default();
@@ -328,7 +329,7 @@ impl Session {
                 | CloseReason::Panicked
                 | CloseReason::BufferFull
         ) {
-            self.tell(Events::ERROR, || Event::Error(close));
+            self.tell(Events::ERROR, || Event::Error(close.clone()));
         }
         self.outputs.push_back(Output::Event(Event::Close(close)));
     }

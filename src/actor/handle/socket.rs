@@ -17,9 +17,7 @@ use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
-#[cfg(feature = "test")]
-use crate::proto::Close;
-use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport};
+use crate::proto::{Close, CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport};
 
 /// A client: one session, from handshake to close, whatever its transport.
 ///
@@ -220,18 +218,34 @@ impl Socket {
     /// Ends the session in good order: what was sent before leaves first, for which it has up to 30 seconds. What is
     /// sent afterwards is refused.
     pub fn close(&self) {
-        self.close_by(CloseSession {
-            close: CloseReason::ForcedClose.into(),
-            discard: false,
-        });
+        self.close_with(CloseReason::ForcedClose);
+    }
+
+    /// Like [`close`](Self::close), and says why: by a text of the application's own, or a [`Close`] with more. Whoever
+    /// is told of the end here is told it. A client by WebSocket is as well, by
+    /// [code](Close::websocket_code) and [text](Close::websocket_reason) of the close frame; to a client that polls
+    /// the protocol tells no more than that its session is closed.
+    ///
+    /// ```no_run
+    /// # fn example(socket: &engineio::Socket) {
+    /// use engineio::{Close, Detail};
+    ///
+    /// socket.close_with("kicked by a moderator");
+    /// socket.close_with(Close::from("kicked by a moderator").with(Detail::WebSocketCode(4001)));
+    /// # }
+    /// ```
+    pub fn close_with(&self, close: impl Into<Close>) {
+        self.close_by(close.into(), false);
     }
 
     /// Ends the session at once; what has not left yet is dropped.
     pub fn discard(&self) {
-        self.close_by(CloseSession {
-            close: CloseReason::ForcedClose.into(),
-            discard: true,
-        });
+        self.discard_with(CloseReason::ForcedClose);
+    }
+
+    /// Like [`discard`](Self::discard), and says why, as [`close_with`](Self::close_with) does.
+    pub fn discard_with(&self, close: impl Into<Close>) {
+        self.close_by(close.into(), true);
     }
 
     /// Ends the session at once, for this reason.
@@ -240,7 +254,8 @@ impl Socket {
         self.0.addr.do_send(CloseSession { close, discard: true });
     }
 
-    pub(in crate::actor) fn close_by(&self, close: CloseSession) {
+    fn close_by(&self, close: Close, discard: bool) {
+        let close = CloseSession { close, discard };
         self.0.closing.store(true, Ordering::Release);
         self.0.pressure.wake();
         if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {

@@ -8,6 +8,8 @@ use std::task::Waker;
 use super::pool::{self, Pool};
 use crate::actor::handle::Socket;
 use crate::actor::messages::LinkSignal;
+use bytestring::ByteString;
+
 use crate::proto::{Close, CloseReason, Frame};
 use crate::ws::{CloseCode, Message};
 
@@ -44,7 +46,7 @@ struct Queues {
     /// The WebSocket's side, to be woken.
     waker: Option<Waker>,
     /// The WebSocket is gone.
-    lost: Option<Close>,
+    lost: Option<Box<Close>>,
     /// The socket has closed it.
     closed: bool,
 }
@@ -57,7 +59,7 @@ pub(crate) enum Outbound {
         /// Whether it may be compressed.
         compress: bool,
     },
-    Close(CloseCode, &'static str),
+    Close(CloseCode, ByteString),
 }
 
 /// What a socket sees when it looks at its link.
@@ -146,7 +148,7 @@ impl Link {
     pub(super) fn lose(&self, close: Close) {
         let mut queues = self.lock();
         if queues.lost.is_none() {
-            queues.lost = Some(close);
+            queues.lost = Some(Box::new(close));
             queues.outbound.clear();
             queues.outbound_bytes = 0;
             self.signal(queues);
@@ -234,9 +236,9 @@ impl Link {
     }
 
     /// Closes the WebSocket behind all that waits to be sent.
-    pub(in crate::actor) fn close(&self, close: Close) {
-        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        let mut once = Some(Outbound::Close(code, close.reason.as_str()));
+    pub(in crate::actor) fn close(&self, close: &Close) {
+        let code = CloseCode::new(close.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        let mut once = Some(Outbound::Close(code, close.websocket_reason().into()));
         let mut queues = self.lock();
         if queues.lost.is_some() {
             return;
@@ -254,7 +256,7 @@ impl Link {
     /// The socket is gone: closes the WebSocket, unless it has done so.
     pub(in crate::actor) fn abandon(&self) {
         if !self.lock().closed {
-            self.close(Close::new(CloseReason::TransportClose));
+            self.close(&CloseReason::TransportClose.into());
         }
     }
 }
@@ -264,7 +266,7 @@ impl Queues {
         self.signalled = false;
         Glance {
             drained: self.outbound.is_empty(),
-            lost: self.lost,
+            lost: self.lost.as_deref().cloned(),
         }
     }
 

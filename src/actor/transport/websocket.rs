@@ -154,7 +154,7 @@ impl WebSocketTransport {
                         connection.send(is_text, frame.prefix, payload, out);
                     }
                 }
-                Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
+                Outbound::Close(code, reason) => connection.close(clock::now(), code, &reason),
             });
     }
 
