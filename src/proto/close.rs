@@ -223,7 +223,11 @@ impl Close {
     /// 123 bytes, which are what fits in a close frame (RFC 6455 section 5.5), it is the beginning.
     pub fn websocket_reason(&self) -> &str {
         let own = self.reason.side() == Side::Server && !self.description.is_empty();
-        let text = if own { &*self.description } else { self.reason.as_str() };
+        let text = if own {
+            &*self.description
+        } else {
+            self.reason.as_str()
+        };
         let mut end = text.len().min(MAX_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;

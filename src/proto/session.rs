@@ -89,10 +89,10 @@ pub struct Session {
 struct Outgoing {
     packet: Packet,
     compress: bool,
-    /// For a message its number, else that of the last message before it.
+    /// For a message that `send` took its number, else that of the last one before it.
     number: u64,
-    /// Set if it was taken by `send`.
-    sent: Option<full::Sent>,
+    /// Set if it is volatile. Apart, since few are, and a session keeps room for some packets.
+    key: Option<Box<u64>>,
 }
 
 impl Session {
@@ -142,7 +142,7 @@ impl Session {
                 packet,
                 compress: true,
                 number: 0,
-                sent: None,
+                key: None,
             });
         }
         let link = match transport {
@@ -380,14 +380,14 @@ impl Session {
     }
 
     /// Puts a packet in the write buffer. It leaves when the driver drains.
-    fn queue(&mut self, packet: Packet, compress: bool, sent: Option<full::Sent>) {
+    fn queue(&mut self, packet: Packet, compress: bool, key: Option<u64>) {
         self.created(&packet);
         self.buffered += cost(&packet.data);
         self.buffer.push_back(Outgoing {
             packet,
             compress,
             number: self.sent,
-            sent,
+            key: key.map(Box::new),
         });
         // Messages are refused before they come here; this bounds what a client makes us say.
         if self.buffered - self.taken > self.config.max_http_buffer_size + 4096 {

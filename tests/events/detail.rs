@@ -115,8 +115,14 @@ async fn an_application_ends_a_session_in_its_own_words() {
         assert_eq!(ws.next_text().await, "4last");
         assert_eq!(ws.next().await, Frame::Close(4001, "kicked by alice".to_owned()));
         let close = ends.next().await;
-        assert_eq!((close.reason, close.reason.side()), (CloseReason::ForcedClose, Side::Server));
-        assert_eq!(close.to_string(), "forced close: kicked by alice (close code 4001)");
+        assert_eq!(
+            (close.reason, close.reason.side()),
+            (CloseReason::ForcedClose, Side::Server)
+        );
+        assert_eq!(
+            close.to_string(),
+            "forced close: kicked by alice (close code 4001)"
+        );
 
         // A code that no frame may have, and more text than fits in one.
         let mut ws = ends.websocket().await;
