@@ -1,6 +1,6 @@
 //! Whether a client that does not read slows the others down. `cargo bench --bench pressure` prints a table: for each
 //! way to connect and each policy, the latency of another session's echo without and with 10 MB/s (50 MB in all)
-//! offered to a client that does not read.
+//! offered to a client that does not read, in microseconds.
 //!
 //! Short rounds of both kinds take turns in one process, and what is judged is the difference within each pair, by a
 //! rank test: a busy machine slows both kinds alike. In the quiet rounds the offering thread makes its messages as
@@ -55,6 +55,19 @@ const WAYS: [Way; 5] = [
     Way::Policy(FullPolicy::Close),
     Way::VolatileBroadcast,
 ];
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Way::Policy(FullPolicy::Refuse) => "refuse",
+            Way::Policy(FullPolicy::DropOldest) => "drop oldest",
+            Way::Policy(FullPolicy::NewestWins) => "newest wins",
+            Way::Policy(FullPolicy::Close) => "close",
+            Way::Policy(_) => "another",
+            Way::VolatileBroadcast => "volatile broadcast",
+        }
+    }
+}
 
 /// A client that does not read.
 enum Stuck {
@@ -182,7 +195,8 @@ fn report(by: By, way: Way, quiet: &[[f64; 2]], offered: &[[f64; 2]]) {
     let differences: Vec<f64> = offered.iter().zip(quiet).map(|(a, b)| a[1] - b[1]).collect();
     let [low, high] = interval(differences.clone());
     println!(
-        "| {by:?} | {way:?} | {:.0} | {:.0} | {:.0} | {:.0} | {low:+.0} to {high:+.0} us | {:.2} |",
+        "| {by:?} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {low:+.1} to {high:+.1} | {:.2} |",
+        way.name(),
         of(quiet, 0),
         of(offered, 0),
         of(quiet, 1),
