@@ -68,9 +68,12 @@ pub struct Config {
     /// server with `on_connect(engineio::on_connect)`. Else its bytes pass through actix's HTTP dispatcher, which costs
     /// more memory and time; with an alternative `ws_engine` they always do. Default true.
     pub handover: bool,
-    /// The path of all requests, compared exactly: nothing below it is taken, and the slash at its end, which clients
-    /// send, is not added as engine.io does. Default `/engine.io/`.
+    /// The path of all requests, compared exactly: nothing below it is taken. The slash at its end may be left out.
+    /// Default `/engine.io/`.
     pub path: String,
+    /// Whether `path` ends with a slash, however it was written, as clients expect unless they are told otherwise by
+    /// an option of the same name. Default true.
+    pub add_trailing_slash: bool,
     /// Whether an upgrade request under our path that no transport takes is answered and its connection
     /// closed. With `false` it is left to the application's default service. Default true.
     pub destroy_upgrade: bool,
@@ -87,8 +90,8 @@ pub struct Config {
     /// What becomes of a message for which there is no room in a socket's write buffer, unless
     /// `Socket::set_full_policy` says otherwise for that one. Default [`FullPolicy::Refuse`].
     pub full_policy: FullPolicy,
-    /// How many bytes of a socket's messages, 64 more counted for each, may wait for the actor that handles it
-    /// before nothing more is read from its client. What has been read by then, a POST or 64 kB and a message at
+    /// How many bytes of a socket's events (messages, and what else its actor is told), 64 more counted for each, may
+    /// wait for the actor that handles it before nothing more is read from its client. What has been read by then, a POST or 64 kB and a message at
     /// most, comes on top. It goes on when half of it is worked off. Behaviours and closures need no such bound.
     /// Default 256 kB (256,000).
     pub max_unhandled_bytes: usize,
@@ -279,6 +282,7 @@ impl Default for Config {
             ws_engine: WsEngine::BuiltIn,
             handover: true,
             path: "/engine.io/".to_owned(),
+            add_trailing_slash: true,
             destroy_upgrade: true,
             destroy_upgrade_timeout: Duration::from_secs(1),
             allow_eio3: true,
@@ -302,9 +306,12 @@ impl Default for Config {
 const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Config {
-    /// The same with durations of at most a hundred years.
+    /// The same with durations of at most a hundred years, and with the path as requests have it.
     #[cfg(feature = "server")]
-    pub(crate) fn bounded(mut self) -> Self {
+    pub(crate) fn settled(mut self) -> Self {
+        let path = self.path.strip_suffix('/').unwrap_or(&self.path);
+        let slash = if self.add_trailing_slash { "/" } else { "" };
+        self.path = format!("{path}{slash}");
         for duration in [
             &mut self.ping_timeout,
             &mut self.ping_interval,

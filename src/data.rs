@@ -12,7 +12,8 @@ use bytestring::ByteString;
 ///
 /// let greeting = Data::from("hello");
 /// assert_eq!(greeting.as_text(), Some("hello"));
-/// assert_eq!(Data::from(vec![1, 2, 3]).len(), 3);
+/// assert_eq!(Data::from(&format!("{greeting:?}")[..4]), Data::from_static("Text"));
+/// assert_eq!(Data::from(vec![1, 2, 3]), Data::from(b"\x01\x02\x03"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Data {
@@ -23,6 +24,11 @@ pub enum Data {
 }
 
 impl Data {
+    /// Text that the program holds anyway, without a copy.
+    pub const fn from_static(text: &'static str) -> Self {
+        Data::Text(ByteString::from_static(text))
+    }
+
     /// The length in bytes (not in characters).
     pub fn len(&self) -> usize {
         self.as_bytes().len()
@@ -70,9 +76,17 @@ impl std::fmt::Debug for Data {
     }
 }
 
-impl From<&'static str> for Data {
-    fn from(text: &'static str) -> Self {
-        Data::Text(ByteString::from_static(text))
+/// Copies the text; [`Data::from_static`] need not.
+impl From<&str> for Data {
+    fn from(text: &str) -> Self {
+        Data::Text(text.into())
+    }
+}
+
+/// Copies the text.
+impl From<&String> for Data {
+    fn from(text: &String) -> Self {
+        Data::from(text.as_str())
     }
 }
 
@@ -100,8 +114,16 @@ impl From<Vec<u8>> for Data {
     }
 }
 
-impl From<&'static [u8]> for Data {
-    fn from(bytes: &'static [u8]) -> Self {
-        Data::Binary(Bytes::from_static(bytes))
+/// Copies the bytes.
+impl From<&[u8]> for Data {
+    fn from(bytes: &[u8]) -> Self {
+        Data::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// Copies the bytes.
+impl<const N: usize> From<&[u8; N]> for Data {
+    fn from(bytes: &[u8; N]) -> Self {
+        Data::from(bytes.as_slice())
     }
 }

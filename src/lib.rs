@@ -106,14 +106,14 @@ pub use config::{
 };
 pub use data::Data;
 pub use proto::{
-    Close, CloseReason, Detail, Events, FullPolicy, ReadyState, Revision, SendError, Sid, Side, Transport,
-    Transports,
+    BadRequest, Close, CloseReason, Detail, Events, FullPolicy, Packet, PacketType, ReadyState, Refusal,
+    Revision, SendError, Sid, Side, Transport, Transports,
 };
 
 #[cfg(feature = "server")]
 pub use actor::{
-    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, Room, RoundTrips, Send, Server,
-    ServerActor, ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
+    Credit, Event, Extensions, Handshake, Headers, IdError, Refused, Room, RoomEmpty, RoundTrips, Send,
+    Server, ServerActor, ServerBuilder, Socket, SocketActor, SocketHandler, SocketStats, Stats,
 };
 #[cfg(feature = "rustls")]
 pub use http::listen_rustls;

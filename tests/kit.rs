@@ -363,6 +363,25 @@ fn the_heartbeat_goes_on_for_hours_and_a_stalled_client_times_out() {
 }
 
 #[test]
+fn a_round_trip_is_measured_from_the_ping_to_its_pong() {
+    test::run(async {
+        let server = echo().start();
+        let client = test::websocket(&server).await.expect("a session");
+        client.stall();
+        test::advance(server.config().ping_interval + Duration::from_millis(30)).await;
+        assert_eq!(client.socket().stats().round_trip, None);
+        client.resume();
+        test::settle().await;
+        let round_trip = client.socket().stats().round_trip.expect("a pong");
+        assert!((30..40).contains(&round_trip.as_millis()), "{round_trip:?}");
+        let all = server.stats().round_trips;
+        assert_eq!((all.count, all.sum), (1, round_trip));
+        let bucket = all.buckets().find(|(_, count)| *count > 0);
+        assert_eq!(bucket, Some((0.05, 1)));
+    });
+}
+
+#[test]
 fn an_upgrade_that_is_given_up_leaves_the_session_on_polling() {
     test::run(async {
         let server = echo().start();

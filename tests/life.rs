@@ -11,7 +11,7 @@ use engineio::{CloseReason, Server};
 use support::*;
 
 /// Everything ended for this reason.
-fn assert_all(ends: &[(CloseReason, &str)], reason: CloseReason) {
+fn assert_all(ends: &[(CloseReason, String)], reason: CloseReason) {
     for end in ends {
         assert_eq!(end.0, reason, "{end:?}");
     }

@@ -150,12 +150,20 @@ fn an_actor_that_panics_and_a_client_that_says_nothing_more() {
 #[test]
 fn a_hub_that_dies_takes_its_sessions_along_but_not_the_server() {
     quiet_panics();
-    let (running, ends) = start_telling(1, |builder| builder.hub(Other.start().recipient()));
+    let (tell, hub) = channel();
+    let (running, ends) = start_telling(1, move |builder| {
+        let hub = Other.start().recipient();
+        tell.send(hub.clone()).expect("the test waits");
+        builder.hub(hub)
+    });
+    let hub = hub.recv().expect("a hub");
     let mut sockets: Vec<WebSocket> = (0..20).map(|_| WebSocket::open(running.address)).collect();
     let mut polling = Polling::open(running.address);
     polling.echo("before");
     sockets[0].send("4boom");
     assert_eq!(sockets[0].text(), "4leak");
+    // What comes in while it is dying is lost with it.
+    until("the hub's end", || !hub.connected());
     for websocket in &mut sockets {
         websocket.send("4are you there?");
         assert_eq!(websocket.close_code(), Some(1011));
@@ -364,7 +372,11 @@ fn each_hook_of_a_request_that_panics() {
                     "websocket" if !hands_over() => CloseReason::TransportClose,
                     _ => CloseReason::Panicked,
                 };
-                assert_eq!(ends(&told, 1), [(reason, "")], "{place} on {transport}");
+                assert_eq!(
+                    ends(&told, 1),
+                    [(reason, String::new())],
+                    "{place} on {transport}"
+                );
             }
         }
         // The connection is as good as before.
@@ -375,7 +387,7 @@ fn each_hook_of_a_request_that_panics() {
     session.post("4hello");
     let query = format!("{}&boom=headers", session.query());
     assert_eq!(session.gets.get(&query).status, 500);
-    assert_eq!(ends(&told, 1), [(CloseReason::Panicked, "")]);
+    assert_eq!(ends(&told, 1), [(CloseReason::Panicked, String::new())]);
     // An upgrade that fails so leaves polling as it was.
     let mut session = Polling::open(running.address);
     let query = format!("EIO=4&transport=websocket&sid={}&boom=headers", session.sid);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use actix::prelude::*;
 use common::{Frame, Host, Polling, WebSocket, config, ms, serve, until, within};
-use engineio::{CloseReason, Config, Event, FullPolicy, Send, SendError, Server, Socket};
+use engineio::{CloseReason, Config, Event, Events, FullPolicy, PacketType, Send, SendError, Server, Socket};
 
 /// How many bytes a message has, and how many messages make 50 MB.
 const SIZE: usize = 10_000;
@@ -438,7 +438,12 @@ impl Handler<Event> for Lagging {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        if let Event::Message { data, .. } = event {
+        let data = match event {
+            Event::Message { data, .. } => Some(data),
+            Event::Packet { packet, .. } => (packet.kind == PacketType::Message).then_some(packet.data),
+            _ => None,
+        };
+        if let Some(data) = data {
             if let Some(gate) = self.gate.take() {
                 gate.wait();
             }
@@ -451,6 +456,16 @@ impl Handler<Event> for Lagging {
 
 #[actix_web::test]
 async fn nothing_more_is_read_while_the_application_lags_and_nothing_is_lost() {
+    lag(Events::MESSAGE).await;
+}
+
+/// The other way to see what comes in.
+#[actix_web::test]
+async fn nothing_more_is_read_while_an_application_that_watches_packets_lags() {
+    lag(Events::PACKET).await;
+}
+
+async fn lag(events: Events) {
     let _alone = ALONE.lock().await;
     for by in ALL {
         let gate = Arc::new(Barrier::new(2));
@@ -464,7 +479,10 @@ async fn nothing_more_is_read_while_the_application_lags_and_nothing_is_lost() {
         let hub = Actor::start_in_arbiter(&arbiter.handle(), |_| lagging);
         let config = config(|config| config.handover = by == By::Wire);
         let bound = config.max_unhandled_bytes;
-        let server = Server::builder().config(config).hub(hub.recipient()).start();
+        let server = Server::builder()
+            .config(config)
+            .hub_with(events, hub.recipient())
+            .start();
         let host = serve(&server);
         let client = Client::connect(&host, by).await;
         let socket = server.clients().remove(0);

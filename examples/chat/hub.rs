@@ -55,7 +55,7 @@ impl Handler<Event> for Hub {
                     tell(&socket, &Reply::Refused { reason });
                 }
             }
-            Event::Drain { socket } => self.catch_up(&socket),
+            Event::Drain { socket, .. } => self.catch_up(&socket),
             Event::Close { socket, .. } => {
                 self.sockets.remove(&socket);
                 self.leave(&socket, context);

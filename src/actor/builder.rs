@@ -31,9 +31,9 @@ pub(crate) type IdGenerator = Box<dyn Fn(&Handshake) -> IdFuture + std::marker::
 /// Sets up a [`Server`]; [`start`](ServerBuilder::start) starts it.
 ///
 /// Sessions are handled by one of: [`behavior`](Self::behavior) (fastest), [`actor`](Self::actor) (an actor
-/// of its own for each), [`hub`](Self::hub) (one actor for all); of several the last counts. The `on_*`
-/// closures are called besides, for every session, and hear of each event first (but the factory of a behaviour or an
-/// actor is called before [`on_connection`](Self::on_connection)). [`guide::handlers`](crate::guide::handlers) compares
+/// of its own for each), [`recipient`](Self::recipient) (an actor chosen for each), [`hub`](Self::hub) (one actor for
+/// all); of several the last counts. The `on_*` closures are called besides, for every session, and hear of each event
+/// first (but the factory of a behaviour or an actor is called before [`on_connection`](Self::on_connection)). [`guide::handlers`](crate::guide::handlers) compares
 /// them.
 #[derive(Default)]
 pub struct ServerBuilder {
@@ -91,6 +91,55 @@ impl ServerBuilder {
         self
     }
 
+    /// Each session is handled by an actor that lives already and is chosen when the session begins: one of several
+    /// hubs by what the handshake says, or one from a pool. It is told [`Event`]s ([`Events::DEFAULT`]; see
+    /// [`recipient_with`](Self::recipient_with)); if it is gone, it is as with [`hub`](Self::hub). If `choose` panics
+    /// the handshake is answered with 500.
+    ///
+    /// ```
+    /// use actix::prelude::*;
+    /// use engineio::{Event, Handshake, Server, Socket};
+    ///
+    /// struct Arena;
+    ///
+    /// impl Actor for Arena {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<Event> for Arena {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, _: Event, _: &mut Self::Context) {}
+    /// }
+    ///
+    /// # #[actix_web::main] async fn main() {
+    /// let (small, large) = (Arena.start().recipient(), Arena.start().recipient());
+    /// let server = Server::builder()
+    ///     .recipient(move |_: &Socket, handshake: &Handshake| match handshake.query("arena").as_deref() {
+    ///         Some("large") => large.clone(),
+    ///         _ => small.clone(),
+    ///     })
+    ///     .start();
+    /// # }
+    /// ```
+    pub fn recipient<F>(self, choose: F) -> Self
+    where
+        F: Fn(&Socket, &Handshake) -> Recipient<Event> + std::marker::Send + Sync + 'static,
+    {
+        self.recipient_with(Events::DEFAULT, choose)
+    }
+
+    /// Like [`recipient`](Self::recipient), with the events that it wants to be told.
+    pub fn recipient_with<F>(mut self, events: Events, choose: F) -> Self
+    where
+        F: Fn(&Socket, &Handshake) -> Recipient<Event> + std::marker::Send + Sync + 'static,
+    {
+        self.factory = Some(Box::new(move |socket, handshake| {
+            Handling::Actor(choose(socket, handshake), events)
+        }));
+        self
+    }
+
     /// All sessions are handled by one actor, which is told [`Event`]s ([`Events::DEFAULT`]; see
     /// [`hub_with`](Self::hub_with)). If it is gone, sessions end with
     /// [`CloseReason::Panicked`](crate::CloseReason::Panicked) at their next event or heartbeat: a panic of a
@@ -100,9 +149,8 @@ impl ServerBuilder {
     }
 
     /// Like [`hub`](Self::hub), with the events that it wants to be told.
-    pub fn hub_with(mut self, events: Events, recipient: Recipient<Event>) -> Self {
-        self.factory = Some(Box::new(move |_, _| Handling::Actor(recipient.clone(), events)));
-        self
+    pub fn hub_with(self, events: Events, recipient: Recipient<Event>) -> Self {
+        self.recipient_with(events, move |_, _| recipient.clone())
     }
 
     /// Called with each new session, before any packet is handled.
@@ -209,7 +257,7 @@ impl ServerBuilder {
             "engineio::Server::start() needs an actix System: call it inside #[actix_web::main]"
         );
         let context = Context::<ServerActor>::new();
-        let config = self.config.bounded();
+        let config = self.config.settled();
         let hooks = (!self.hooks.is_empty()).then_some(self.hooks);
         let server = Server::new(Arc::new(ServerShared {
             addr: context.address(),

@@ -11,7 +11,7 @@ use super::handle::{Credit, Socket};
 use super::handshake::Handshake;
 use super::hooks::Hooks;
 use crate::Data;
-use crate::proto::{self, Close, Events, Packet, Transport};
+use crate::proto::{self, Close, Events, Packet, Transport, cost};
 
 /// An own behaviour of a socket: it lives and runs inside the socket's actor, so what it sends takes no
 /// mailbox. The fastest way to answer.
@@ -112,70 +112,123 @@ pub enum Event {
         close: Close,
     },
     /// The write buffer is handed to the transport.
+    #[non_exhaustive]
     Flush {
         /// The session.
         socket: Socket,
         /// The write buffer.
         packets: Vec<Packet>,
+        /// As with a message.
+        credit: Credit,
     },
     /// The write buffer is empty.
+    #[non_exhaustive]
     Drain {
         /// The session.
         socket: Socket,
+        /// As with a message.
+        credit: Credit,
     },
     /// A packet came in (message, ping, pong ...).
+    #[non_exhaustive]
     Packet {
         /// The session.
         socket: Socket,
         /// The packet.
         packet: Packet,
+        /// As with a message.
+        credit: Credit,
     },
     /// A packet is put in the write buffer.
+    #[non_exhaustive]
     PacketCreate {
         /// The session.
         socket: Socket,
         /// The packet.
         packet: Packet,
+        /// As with a message.
+        credit: Credit,
     },
     /// A heartbeat went to and fro.
+    #[non_exhaustive]
     Heartbeat {
         /// The session.
         socket: Socket,
+        /// As with a message.
+        credit: Credit,
     },
     /// The client probes a transport.
+    #[non_exhaustive]
     Upgrading {
         /// The session.
         socket: Socket,
         /// The transport.
         transport: Transport,
+        /// As with a message.
+        credit: Credit,
     },
     /// The client has moved to another transport.
+    #[non_exhaustive]
     Upgrade {
         /// The session.
         socket: Socket,
         /// The transport.
         transport: Transport,
+        /// As with a message.
+        credit: Credit,
     },
 }
 
 impl Event {
     fn new(socket: Socket, event: proto::Event) -> Self {
+        let credit = Credit::new(&socket, weight(&event));
         match event {
-            proto::Event::Message(data) => Event::Message {
-                credit: Credit::new(&socket, &data),
-                socket,
-                data,
-            },
+            proto::Event::Message(data) => Event::Message { socket, data, credit },
             proto::Event::Close(close) => Event::Close { socket, close },
             proto::Event::Error(close) => Event::Error { socket, close },
-            proto::Event::Flush(packets) => Event::Flush { socket, packets },
-            proto::Event::Drain => Event::Drain { socket },
-            proto::Event::Packet(packet) => Event::Packet { socket, packet },
-            proto::Event::PacketCreate(packet) => Event::PacketCreate { socket, packet },
-            proto::Event::Heartbeat => Event::Heartbeat { socket },
-            proto::Event::Upgrading(transport) => Event::Upgrading { socket, transport },
-            proto::Event::Upgrade(transport) => Event::Upgrade { socket, transport },
+            proto::Event::Flush(packets) => Event::Flush {
+                socket,
+                packets,
+                credit,
+            },
+            proto::Event::Drain => Event::Drain { socket, credit },
+            proto::Event::Packet(packet) => Event::Packet {
+                socket,
+                packet,
+                credit,
+            },
+            proto::Event::PacketCreate(packet) => Event::PacketCreate {
+                socket,
+                packet,
+                credit,
+            },
+            proto::Event::Heartbeat => Event::Heartbeat { socket, credit },
+            proto::Event::Upgrading(transport) => Event::Upgrading {
+                socket,
+                transport,
+                credit,
+            },
+            proto::Event::Upgrade(transport) => Event::Upgrade {
+                socket,
+                transport,
+                credit,
+            },
         }
+    }
+}
+
+/// How many bytes it counts until its actor has worked it off: whatever a client can bring about must not pile up.
+fn weight(event: &proto::Event) -> usize {
+    match event {
+        proto::Event::Message(data) => cost(data),
+        proto::Event::Packet(packet) | proto::Event::PacketCreate(packet) => cost(&packet.data),
+        proto::Event::Flush(packets) => packets.iter().map(|packet| cost(&packet.data)).sum(),
+        proto::Event::Drain
+        | proto::Event::Heartbeat
+        | proto::Event::Upgrading(_)
+        | proto::Event::Upgrade(_)
+        | proto::Event::Close(_)
+        | proto::Event::Error(_) => cost(&Data::default()),
     }
 }
 
@@ -292,8 +345,8 @@ impl Listeners {
     /// Tells everybody. What they send meanwhile is queued in `current`.
     pub(super) fn tell(&mut self, socket: &Socket, event: proto::Event) -> Result<(), Panicked> {
         #[cfg(feature = "test")]
-        if let proto::Event::Close(close) = event {
-            socket.end().send_replace(Some(close));
+        if let proto::Event::Close(close) = &event {
+            socket.end().send_replace(Some(close.clone()));
         }
         let call = || {
             current::run(socket.key(), || {

@@ -63,8 +63,8 @@ impl Hooks {
         }
         match event {
             proto::Event::Message(data) => call!(message, data.clone()),
-            proto::Event::Close(close) => call!(close, *close),
-            proto::Event::Error(close) => call!(error, *close),
+            proto::Event::Close(close) => call!(close, close.clone()),
+            proto::Event::Error(close) => call!(error, close.clone()),
             proto::Event::Flush(packets) => call!(flush, packets),
             proto::Event::Drain => call!(drain),
             proto::Event::Packet(packet) => call!(packet, packet),

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, DeserializeOwned};
 
 use super::handle::Socket;
 use super::handler::SocketHandler;
-use super::messages::{CloseSession, Send};
+use super::messages::Send;
 use super::room::Room;
 use crate::Data;
 use crate::proto::{Close, CloseReason, Events, Packet, Transport};
@@ -106,10 +106,10 @@ impl<H: JsonHandler> SocketHandler for Json<H> {
         };
         match self.0.on_bad_input(socket, data, error) {
             BadInput::Ignore => {}
-            BadInput::Close => socket.close_by(CloseSession {
-                close: Close::because(CloseReason::ParseError, "no message of this application"),
-                discard: true,
-            }),
+            BadInput::Close => {
+                let why = "no message of this application";
+                socket.discard_with(Close::because(CloseReason::ParseError, why));
+            }
         }
     }
 

@@ -31,7 +31,7 @@ pub use handshake::{Extensions, Handshake, Headers};
 #[cfg(feature = "serde")]
 pub use json::{BadInput, Json, JsonHandler, JsonRoom};
 pub use messages::Send;
-pub use room::Room;
+pub use room::{Room, RoomEmpty};
 pub use server::ServerActor;
 pub use socket::SocketActor;
 pub use stats::{Refused, RoundTrips, SocketStats, Stats};

@@ -10,6 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix::prelude::{Message, Recipient};
+
 use self::members::{Members, OnEmpty};
 use self::names::Name;
 use super::fanout;
@@ -36,6 +38,12 @@ use super::messages;
 /// ```
 #[derive(Clone)]
 pub struct Room(Arc<RoomShared>);
+
+/// The last one has left this room: for an actor named by [`Room::notify_empty`]. Somebody may have come in again
+/// meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct RoomEmpty(pub Room);
 
 struct RoomShared {
     name: Option<Name>,
@@ -138,8 +146,8 @@ impl Room {
     }
 
     /// Calls this whenever the last one has left, on the thread on which that happens; somebody may have come in
-    /// again meanwhile. It takes the place of what was set before. An actor is told by
-    /// `move |room| address.do_send(Emptied(room.clone()))`, say.
+    /// again meanwhile. It takes the place of what was set before. To tell an actor:
+    /// [`notify_empty`](Self::notify_empty).
     ///
     /// It is given the room, and should hold no handle to it: that would keep the room for ever.
     ///
@@ -149,6 +157,44 @@ impl Room {
         let before = self.lock().on_empty.replace(Arc::new(call));
         // What it holds is dropped when nothing is locked.
         drop(before);
+    }
+
+    /// Sends a [`RoomEmpty`] to this actor whenever the last one has left; it takes the place of what was set before,
+    /// by [`on_empty`](Self::on_empty) as well. The room does not keep the actor alive: once that has ended, nobody is
+    /// told.
+    ///
+    /// ```
+    /// use actix::prelude::*;
+    /// use engineio::{Room, RoomEmpty};
+    ///
+    /// struct Lobby;
+    ///
+    /// impl Actor for Lobby {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<RoomEmpty> for Lobby {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, RoomEmpty(room): RoomEmpty, _: &mut Self::Context) {
+    ///         if room.is_empty() {
+    ///             println!("nobody is left in {room:?}");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # #[actix_web::main] async fn main() {
+    /// let lobby = Lobby.start();
+    /// Room::new().notify_empty(lobby.recipient());
+    /// # }
+    /// ```
+    pub fn notify_empty(&self, recipient: Recipient<RoomEmpty>) {
+        let recipient = recipient.downgrade();
+        self.on_empty(move |room| {
+            if let Some(recipient) = recipient.upgrade() {
+                recipient.do_send(RoomEmpty(room.clone()));
+            }
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {

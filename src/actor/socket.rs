@@ -25,7 +25,7 @@ use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Send, Unpolled};
 use super::transport::Wire;
-use crate::proto::{Close, CloseReason, Event, Output, ReadyState, Reply, SendError, Session, Terms, cost};
+use crate::proto::{CloseReason, Event, Output, ReadyState, Reply, SendError, Session, Terms, cost};
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
@@ -161,14 +161,14 @@ impl SocketActor {
             }
             Output::DropProbe(probe) => {
                 if let Some((_, link)) = self.aside().probe.take_if(|(id, _)| *id == probe) {
-                    link.close(Close::new(CloseReason::TransportClose));
+                    link.close(&CloseReason::TransportClose.into());
                 }
             }
             Output::CloseWebSocket(close) => {
                 if let Some(link) = self.link() {
-                    link.close(close);
+                    link.close(&close);
                 } else if let Some(wire) = &mut self.wire {
-                    wire.close(now, close);
+                    wire.close(now, &close);
                 }
             }
         }
@@ -187,12 +187,12 @@ impl SocketActor {
 
     /// Tells the application, and does what it wants meanwhile.
     fn tell(&mut self, now: Instant, event: Event) {
-        let end = match event {
-            Event::Close(close) => Some(close),
+        let end = match &event {
+            Event::Close(close) => Some(close.clone()),
             _ => None,
         };
         self.socket.publish(&self.session);
-        if let Some(close) = end {
+        if let Some(close) = &end {
             self.place.uncount(close.reason);
         }
         let told = self.listeners.tell(&self.socket, event);
@@ -224,7 +224,7 @@ impl SocketActor {
                 Command::Send(send) => self.accept(send),
                 Command::Close(close) => {
                     self.catch_up();
-                    self.close(now, &close);
+                    self.close(now, close);
                 }
             }
         }
@@ -274,11 +274,10 @@ impl SocketActor {
         takes
     }
 
-    fn close(&mut self, now: Instant, CloseSession { close, discard }: &CloseSession) {
-        if *discard {
-            self.session.abort(*close);
-        } else {
-            self.session.close(now, close.reason);
+    fn close(&mut self, now: Instant, CloseSession { close, discard }: CloseSession) {
+        match discard {
+            true => self.session.abort(close),
+            false => self.session.close(now, close),
         }
     }
 

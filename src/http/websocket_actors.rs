@@ -189,7 +189,7 @@ impl Engine {
                 Outbound::Frame { frame, .. } if *state == State::Open => ctx.write_raw(outgoing(frame)),
                 // Encoded frames are not asked for.
                 Outbound::Frame { .. } | Outbound::Encoded(_) => {}
-                Outbound::Close(code, reason) => state.close(code, reason, ctx),
+                Outbound::Close(code, reason) => state.close(code, &reason, ctx),
             });
     }
 }

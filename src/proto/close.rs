@@ -1,5 +1,6 @@
 //! How a session ends, and why a send may not be taken. An end is a reason, not an error.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a session ended. [`as_str`](CloseReason::as_str) gives the field's own strings.
@@ -102,13 +103,26 @@ impl fmt::Display for CloseReason {
 /// A session's end: the reason, in a few words what happened, and what is known of it in numbers.
 ///
 /// As text it is all of that: `transport error: payload too large (1000001 bytes, limit 1000000)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// An application makes one to say why it ends a session, of a text alone or with more:
+///
+/// ```
+/// use engineio::{Close, CloseReason, Detail};
+///
+/// let close = Close::from("kicked by a moderator");
+/// assert_eq!(close.reason, CloseReason::ForcedClose);
+/// assert_eq!(close.to_string(), "forced close: kicked by a moderator");
+/// let close = close.with(Detail::WebSocketCode(4001));
+/// assert_eq!((close.websocket_code(), close.websocket_reason()), (4001, "kicked by a moderator"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Close {
     /// The reason.
     pub reason: CloseReason,
-    /// What happened in particular, e.g. `overlap from client`. Empty if the reason says it all.
-    pub description: &'static str,
+    /// What happened in particular, e.g. `overlap from client`, or the application's own words. Empty if the reason
+    /// says it all.
+    pub description: Cow<'static, str>,
     /// What is known of it in numbers.
     pub detail: Option<Detail>,
 }
@@ -118,7 +132,8 @@ pub struct Close {
 #[non_exhaustive]
 pub enum Detail {
     /// The close code of the client's WebSocket (RFC 6455, section 7.4): 1005 if its close frame had none, 1006 if
-    /// its connection ended without a close frame.
+    /// its connection ended without a close frame. Where this side ends a session, the code for the client instead of
+    /// the reason's own.
     WebSocketCode(u16),
     /// A message or a body was too large.
     TooLarge {
@@ -174,15 +189,15 @@ impl Close {
     pub fn new(reason: CloseReason) -> Self {
         Close {
             reason,
-            description: "",
+            description: Cow::Borrowed(""),
             detail: None,
         }
     }
 
     /// An end that needs a word more.
-    pub fn because(reason: CloseReason, description: &'static str) -> Self {
+    pub fn because(reason: CloseReason, description: impl Into<Cow<'static, str>>) -> Self {
         Close {
-            description,
+            description: description.into(),
             ..Close::new(reason)
         }
     }
@@ -194,11 +209,53 @@ impl Close {
             ..self
         }
     }
+
+    /// The close code that a WebSocket gets along: [`CloseReason::websocket_code`], unless this side has another one
+    /// for the client.
+    pub fn websocket_code(&self) -> u16 {
+        match self.detail {
+            Some(Detail::WebSocketCode(code)) if self.reason.side() == Side::Server => code,
+            _ => self.reason.websocket_code(),
+        }
+    }
+
+    /// The text that a WebSocket gets along: what this side says of an end of its own, else the reason. Of more than
+    /// 123 bytes, which are what fits in a close frame (RFC 6455 section 5.5), it is the beginning.
+    pub fn websocket_reason(&self) -> &str {
+        let own = self.reason.side() == Side::Server && !self.description.is_empty();
+        let text = if own {
+            &*self.description
+        } else {
+            self.reason.as_str()
+        };
+        let mut end = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.get(..end).unwrap_or_default()
+    }
 }
+
+/// The longest text of a close frame, in bytes.
+const MAX_TEXT: usize = 123;
 
 impl From<CloseReason> for Close {
     fn from(reason: CloseReason) -> Self {
         Close::new(reason)
+    }
+}
+
+/// A forced close, in the application's own words.
+impl From<&'static str> for Close {
+    fn from(description: &'static str) -> Self {
+        Close::because(CloseReason::ForcedClose, description)
+    }
+}
+
+/// A forced close, in the application's own words.
+impl From<String> for Close {
+    fn from(description: String) -> Self {
+        Close::because(CloseReason::ForcedClose, description)
     }
 }
 
@@ -233,7 +290,7 @@ mod tests {
         assert_eq!(told(close), "transport error: overlap from client");
         let close = Close::because(CloseReason::TransportError, "payload too large");
         assert_eq!(
-            told(close.with(Detail::too_large(Some(1001), 1000))),
+            told(close.clone().with(Detail::too_large(Some(1001), 1000))),
             "transport error: payload too large (1001 bytes, limit 1000)"
         );
         assert_eq!(
@@ -250,6 +307,23 @@ mod tests {
             told(close.with(Detail::LastSeen { ago_ms: 85_000 })),
             "ping timeout (last seen 85000 ms ago)"
         );
+    }
+
+    #[test]
+    fn an_end_by_the_application_tells_the_websocket_its_own_words() {
+        let told = |close: &Close| (close.websocket_code(), close.websocket_reason().to_owned());
+        let close = Close::from("banned");
+        assert_eq!(told(&close), (1000, "banned".to_owned()));
+        let close = close.with(Detail::WebSocketCode(4003));
+        assert_eq!(told(&close), (4003, "banned".to_owned()));
+        assert_eq!(told(&Close::from("")), (1000, "forced close".to_owned()));
+        // What is known of the client's end, and what happened, is not for the client.
+        let close = Close::because(CloseReason::TransportError, "overlap from client");
+        let close = close.with(Detail::WebSocketCode(1006));
+        assert_eq!(told(&close), (1002, "transport error".to_owned()));
+        // 122 bytes and a character of two.
+        let close = Close::from("x".repeat(122) + "\u{e9}");
+        assert_eq!(close.websocket_reason(), "x".repeat(122));
     }
 
     #[test]

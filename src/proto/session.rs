@@ -91,10 +91,10 @@ pub struct Session {
 struct Outgoing {
     packet: Packet,
     compress: bool,
-    /// For a message its number, else that of the last message before it.
+    /// For a message that `send` took its number, else that of the last one before it.
     number: u64,
-    /// Set if it was taken by `send`.
-    sent: Option<full::Sent>,
+    /// Set if it is volatile. Apart, since few are, and a session keeps room for some packets.
+    key: Option<Box<u64>>,
 }
 
 impl Session {
@@ -144,7 +144,7 @@ impl Session {
                 packet,
                 compress: true,
                 number: 0,
-                sent: None,
+                key: None,
             });
         }
         let link = match transport {
@@ -207,8 +207,8 @@ impl Session {
     }
 
     /// Ends the session in good order: what is buffered leaves first, at most 30 s are given to it.
-    pub fn close(&mut self, now: Instant, reason: CloseReason) {
-        self.state.close(reason, now + CLOSE_TIMEOUT);
+    pub fn close(&mut self, now: Instant, close: impl Into<Close>) {
+        self.state.close(close.into(), now + CLOSE_TIMEOUT);
         self.answer_last_poll();
     }
 
@@ -295,10 +295,11 @@ impl Session {
     }
 
     fn expire_closing(&mut self, now: Instant) {
-        if let State::Closing { reason, deadline, .. } = self.state
-            && deadline <= now
+        if let State::Closing { close, deadline, .. } = &self.state
+            && *deadline <= now
         {
-            self.end(reason);
+            let close = Close::clone(close);
+            self.end(close);
         }
     }
 
@@ -310,8 +311,8 @@ impl Session {
             State::Closed { .. } => return,
             State::Opening { .. } => {}
             State::Open(link) | State::Closing { link, .. } => match link {
-                Link::Polling(polling) => self.end_polling(*polling, close),
-                Link::WebSocket(websocket) => self.end_websocket(websocket, close),
+                Link::Polling(polling) => self.end_polling(*polling, &close),
+                Link::WebSocket(websocket) => self.end_websocket(websocket, close.clone()),
             },
         }
         self.buffer = Queue::default();
@@ -325,7 +326,7 @@ impl Session {
                 | CloseReason::Panicked
                 | CloseReason::BufferFull
         ) {
-            self.tell(Events::ERROR, || Event::Error(close));
+            self.tell(Events::ERROR, || Event::Error(close.clone()));
         }
         self.outputs.push_back(Output::Event(Event::Close(close)));
     }
@@ -376,14 +377,14 @@ impl Session {
     }
 
     /// Puts a packet in the write buffer. It leaves when the driver drains.
-    fn queue(&mut self, packet: Packet, compress: bool, sent: Option<full::Sent>) {
+    fn queue(&mut self, packet: Packet, compress: bool, key: Option<u64>) {
         self.created(&packet);
         self.buffered += cost(&packet.data);
         self.buffer.push_back(Outgoing {
             packet,
             compress,
             number: self.sent,
-            sent,
+            key: key.map(Box::new),
         });
         // Messages are refused before they come here; this bounds what a client makes us say.
         if self.buffered - self.taken > self.config.max_http_buffer_size + 4096 {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::event::{PollId, ProbeId, PushId};
-use super::{CloseReason, Transport};
+use super::{Close, Transport};
 
 /// What engine.io calls `readyState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,13 +48,13 @@ impl ReadyState {
 #[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum State {
     /// The application is being told; nothing has left yet. It may already want to close again.
-    Opening { close: Option<CloseReason> },
+    Opening { close: Option<Box<Close>> },
     /// Messages flow.
     Open(Link),
     /// No message is taken any more; what is in the write buffer still leaves.
     Closing {
         link: Link,
-        reason: CloseReason,
+        close: Box<Close>,
         deadline: Instant,
     },
     /// The end. Until `farewell` a poll that was under way when the client closed is still answered.
@@ -177,12 +177,12 @@ impl State {
     /// `Opening` becomes `Open`, or `Closing` if that was asked for meanwhile. From any other state this
     /// is the driver's mistake and changes nothing.
     pub(super) fn open(&mut self, link: Link, close_deadline: Instant) {
-        if let State::Opening { close } = *self {
-            *self = match close {
+        if let State::Opening { close } = self {
+            *self = match close.take() {
                 None => State::Open(link),
-                Some(reason) => State::Closing {
+                Some(close) => State::Closing {
                     link,
-                    reason,
+                    close,
                     deadline: close_deadline,
                 },
             };
@@ -190,14 +190,14 @@ impl State {
     }
 
     /// `Open` becomes `Closing`, `Opening` will.
-    pub(super) fn close(&mut self, reason: CloseReason, deadline: Instant) {
+    pub(super) fn close(&mut self, close: Close, deadline: Instant) {
         *self = match std::mem::replace(self, State::Closed { farewell: None }) {
-            State::Opening { close } => State::Opening {
-                close: close.or(Some(reason)),
+            State::Opening { close: earlier } => State::Opening {
+                close: earlier.or(Some(Box::new(close))),
             },
             State::Open(link) => State::Closing {
                 link,
-                reason,
+                close: Box::new(close),
                 deadline,
             },
             other => other,

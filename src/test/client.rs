@@ -184,7 +184,7 @@ impl Client {
             let wanted = format!("the end by {reason}");
             let mut end = self.socket().end().subscribe();
             let ended = timeout(self.patience(), end.wait_for(Option::is_some)).await;
-            match ended.ok().and_then(|end| *end.ok()?) {
+            match ended.ok().and_then(|end| end.ok()?.clone()) {
                 Some(close) if close.reason == reason => {
                     super::settle().await;
                     close
@@ -219,7 +219,7 @@ impl Client {
     }
 
     fn fail(&self, at: &Location<'_>, wanted: &str, came: &str) -> ! {
-        let mut state = match *self.socket().end().borrow() {
+        let mut state = match &*self.socket().end().borrow() {
             Some(close) => format!("the session has ended: {close}"),
             None => format!("the session is on {}", self.socket().transport()),
         };

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use tokio::time::timeout_at;
 
 use super::peer::Peer;
@@ -138,7 +137,7 @@ impl WebSocket {
                 Outbound::Close(code, reason) => {
                     close = Some(CloseFrame {
                         code: Some(code),
-                        reason: ByteString::from_static(reason),
+                        reason: reason,
                     });
                 }
             });

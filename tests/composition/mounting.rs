@@ -50,7 +50,7 @@ async fn two_scopes_deep_with_a_path_of_its_own() {
     let server = echo(|config| config.path = "/rt".to_owned()).start();
     let host = host!(move || App::new()
         .service(web::scope("/a/{tenant}").service(web::scope("/b").service(engineio::scope(&server)))));
-    works(host.addr, "/a/7/b/rt").await;
+    works(host.addr, "/a/7/b/rt/").await;
 }
 
 #[actix_web::test]

@@ -180,7 +180,7 @@ describe("handshake", () => {
   }
 
   test("should support requests without trailing slash", async (t) => {
-    const server = await listen(t, { config: { path: "/engine.io" } });
+    const server = await listen(t, { config: { addTrailingSlash: false } });
     const query = { EIO: 4, transport: "polling" };
     assert.equal((await request(server, query, { path: "/engine.io" })).status, 200);
     // there it works "for backward-compatibility"; our path is exact

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use engineio::{Close, CloseReason, Config, Detail, Server, Side};
 
-use crate::common::{Host, Polling, WebSocket, config, ms, serve, until};
+use crate::common::{Frame, Host, Polling, WebSocket, config, ms, serve, until};
 
 const WS: &str = "/engine.io/?EIO=4&transport=websocket";
 
@@ -101,4 +101,41 @@ async fn this_side() {
     let close = ends.next().await;
     assert_eq!((close.reason.side(), close.detail), (Side::Server, None));
     assert_eq!(close.to_string(), "forced close");
+}
+
+#[actix_web::test]
+async fn an_application_ends_a_session_in_its_own_words() {
+    for handover in [true, false] {
+        let ends = Ends::of(|config| config.handover = handover);
+        let mut ws = ends.websocket().await;
+        let socket = ends.server.clients().remove(0);
+        socket.try_send("last").unwrap();
+        socket.close_with(Close::from("kicked by alice").with(Detail::WebSocketCode(4001)));
+        socket.close_with("too late: it has been said");
+        assert_eq!(ws.next_text().await, "4last");
+        assert_eq!(ws.next().await, Frame::Close(4001, "kicked by alice".to_owned()));
+        let close = ends.next().await;
+        assert_eq!(
+            (close.reason, close.reason.side()),
+            (CloseReason::ForcedClose, Side::Server)
+        );
+        assert_eq!(
+            close.to_string(),
+            "forced close: kicked by alice (close code 4001)"
+        );
+
+        // A code that no frame may have, and more text than fits in one.
+        let mut ws = ends.websocket().await;
+        let text = "long ".repeat(40);
+        let close = Close::from(text.clone()).with(Detail::WebSocketCode(1006));
+        ends.server.clients()[0].discard_with(close.clone());
+        assert_eq!(ws.next().await, Frame::Close(1000, text[..123].to_owned()));
+        assert_eq!(ends.next().await, close);
+    }
+    // By polling the protocol says that it has ended, and no more.
+    let ends = Ends::of(|_| ());
+    let mut client = Polling::open(ends.host.addr).await;
+    ends.server.clients()[0].close_with("bye".to_owned());
+    assert_eq!(client.poll().await, ["1"]);
+    assert_eq!(ends.next().await.to_string(), "forced close: bye");
 }

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use engineio::{PROTOCOL, ReadyState, Revision, Server, Sid, Socket, Transport};
+use actix::{Actor, Context, Handler};
+use engineio::{Event, PROTOCOL, ReadyState, Revision, Server, Sid, Socket, Transport};
 
 use crate::common::{Frame, Polling, WebSocket, echo, serve, until, upgrade};
 
@@ -201,4 +202,38 @@ async fn broadcast_reaches_everybody_once() {
     server.broadcast(vec![1, 2]);
     assert_eq!(polling.poll().await, ["bAQI="]);
     assert_eq!(ws.next().await, Frame::Binary(vec![1, 2]));
+}
+
+/// Answers with its own mark.
+struct Marking(&'static str);
+
+impl Actor for Marking {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Marking {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        if let Event::Message { socket, .. } = event {
+            socket.try_send(self.0).unwrap();
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_actor_that_lives_already_is_chosen_for_each_session() {
+    let (left, right) = (Marking("left").start(), Marking("right").start());
+    let server = Server::builder()
+        .recipient(move |_, handshake| match handshake.query("side").as_deref() {
+            Some("left") => left.clone().recipient(),
+            _ => right.clone().recipient(),
+        })
+        .start();
+    let host = serve(&server);
+    for side in ["left", "right", "left"] {
+        let mut client = Polling::open_at(host.addr, &format!("/engine.io/?side={side}"), &[]).await;
+        client.push(&["4which"]).await;
+        assert_eq!(client.poll().await, [format!("4{side}")]);
+    }
 }

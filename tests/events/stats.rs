@@ -120,14 +120,9 @@ async fn round_trips() {
     let socket = server.clients().remove(0);
     assert_eq!(socket.stats().round_trip, None);
     assert_eq!(ws.next_text().await, "2");
-    actix_rt::time::sleep(ms(30)).await;
     ws.text("3").await;
     until(|| server.stats().round_trips.count == 1).await;
-    let round_trips = server.stats().round_trips;
-    assert!(round_trips.sum >= ms(30), "{round_trips:?}");
-    assert_eq!(socket.stats().round_trip, Some(round_trips.sum));
-    let (bound, count) = round_trips.buckets().find(|(_, count)| *count > 0).unwrap();
-    assert!(bound >= 0.03 && count == 1, "{round_trips:?}");
+    assert_eq!(socket.stats().round_trip, Some(server.stats().round_trips.sum));
 }
 
 #[actix_web::test]

@@ -94,10 +94,10 @@ impl Drop for Running {
 }
 
 /// Ids of sessions only by what they were, so that nothing here prints a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// A session has ended.
-    Closed(CloseReason, &'static str),
+    Closed(CloseReason, String),
     /// The actor of a session is gone.
     Gone,
 }
@@ -129,7 +129,7 @@ impl SocketHandler for Witness {
     }
 
     fn on_close(&mut self, _: &Socket, close: Close) {
-        self.tell(Told::Closed(close.reason, close.description));
+        self.tell(Told::Closed(close.reason, close.description.into_owned()));
     }
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn patient() -> Config {
 }
 
 /// Waits until so many sessions have ended *and* their actors are gone; returns the ends.
-pub(crate) fn ends(told: &Receiver<Told>, count: usize) -> Vec<(CloseReason, &'static str)> {
+pub(crate) fn ends(told: &Receiver<Told>, count: usize) -> Vec<(CloseReason, String)> {
     let deadline = Instant::now() + PATIENCE;
     let (mut ends, mut gone) = (Vec::new(), 0);
     while ends.len() < count || gone < count {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engineio::{IdError, Sid};
 
-use crate::common::{Http, Polling, WebSocket, echo, ms, open_packet, serve};
+use crate::common::{Http, Polling, WebSocket, echo, open_packet, serve};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WS: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -56,7 +56,7 @@ async fn after_a_while() {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let server = echo(|_| ())
         .generate_id(|_| async {
-            actix_rt::time::sleep(ms(5)).await;
+            actix_rt::task::yield_now().await; // not ready when first asked
             Ok(format!("id{}", COUNT.fetch_add(1, Ordering::Relaxed)))
         })
         .start();

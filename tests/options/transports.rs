@@ -101,8 +101,29 @@ async fn allow_eio3() {
 }
 
 #[actix_web::test]
+async fn path_ends_with_a_slash_however_it_is_written() {
+    for path in ["/a/rt", "/a/rt/"] {
+        let server = echo(|config| config.path = path.to_owned()).start();
+        assert_eq!(server.config().path, "/a/rt/");
+        let host = serve(&server);
+        let mut client = Polling::open_at(host.addr, "/a/rt/", &[]).await;
+        client.push(&["4hi"]).await;
+        assert_eq!(client.poll().await, ["4hi"]);
+        let mut http = Http::connect(host.addr).await;
+        for path in ["/a/rt", "/a/rt//", "/a/rt/x"] {
+            let response = http.get(&format!("{path}?EIO=4&transport=polling")).await;
+            assert_eq!(response.status, 404, "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn path_is_exact() {
-    let server = echo(|config| config.path = "/a/rt".to_owned()).start();
+    let server = echo(|config| {
+        config.path = "/a/rt/".to_owned();
+        config.add_trailing_slash = false;
+    })
+    .start();
     let host = serve(&server);
     let query = "?EIO=4&transport=polling";
     let mut client = Polling::open_at(host.addr, "/a/rt", &[]).await;

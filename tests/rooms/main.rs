@@ -6,10 +6,11 @@ mod json;
 mod support;
 
 use std::collections::HashSet;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::ThreadId;
 
-use engineio::{CloseReason, Room, Server, ServerBuilder, Socket};
+use actix::{Actor, Arbiter, Context, Handler, System};
+use engineio::{CloseReason, Room, RoomEmpty, Server, ServerBuilder, Socket};
 use support::*;
 
 /// A server on two threads, and its new sockets with the threads that they are on.
@@ -77,6 +78,21 @@ impl Guest {
         for message in messages {
             assert_eq!(self.client.text(), format!("4{}", message.as_ref()));
         }
+    }
+}
+
+/// Passes on what it is told.
+struct Janitor(Sender<Room>);
+
+impl Actor for Janitor {
+    type Context = Context<Self>;
+}
+
+impl Handler<RoomEmpty> for Janitor {
+    type Result = ();
+
+    fn handle(&mut self, RoomEmpty(room): RoomEmpty, _: &mut Self::Context) {
+        let _ = self.0.send(room);
     }
 }
 
@@ -253,6 +269,29 @@ fn the_last_one_to_leave_is_noticed() {
     until("the ends", || hall.server().clients_count() == 2);
     assert!(harmful.is_empty());
     assert_eq!(noticed(), [], "once");
+}
+
+#[test]
+fn an_actor_is_told_that_a_room_is_empty_and_is_not_kept_alive() {
+    let _system = System::new(); // for the arbiter
+    let hall = Hall::open();
+    let guest = hall.guest();
+    let (room, (tell, told)) = (Room::new(), channel());
+    let thread = Arbiter::new();
+    let janitor = Janitor::start_in_arbiter(&thread.handle(), |_| Janitor(tell));
+    room.on_empty(|_| unreachable!("another one is set"));
+    room.notify_empty(janitor.clone().recipient());
+    for _ in 0..2 {
+        room.join(&guest.socket);
+        room.leave(&guest.socket);
+        assert_eq!(told.recv_timeout(PATIENCE).as_ref(), Ok(&room));
+    }
+    // With its last address the actor ends, and with it its sender.
+    drop(janitor);
+    assert_eq!(told.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    room.join(&guest.socket);
+    room.leave(&guest.socket);
+    thread.stop();
 }
 
 /// What one thread sends in all ways arrives in its order, and joins and leaves have their place in it.

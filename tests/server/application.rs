@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engineio::proto::Packet;
+use engineio::Packet;
 use engineio::{Close, Data, Events, Handshake, IdError, Server, Sid, Socket, SocketHandler, Transport};
 use serde_json::json;
 
@@ -92,7 +92,7 @@ fn obey(commands: &[Command], socket: &Socket, subject: Option<&str>) {
     );
 }
 
-fn end(close: Close) -> serde_json::Value {
+fn end(close: &Close) -> serde_json::Value {
     json!({ "reason": close.reason.as_str(), "description": close.description })
 }
 
@@ -112,12 +112,12 @@ impl SocketHandler for Recorder {
     }
 
     fn on_close(&mut self, socket: &Socket, close: Close) {
-        self.tell(Events::CLOSE, "close", socket, || end(close));
+        self.tell(Events::CLOSE, "close", socket, || end(&close));
         obey(&self.script.close, socket, Some(close.reason.as_str()));
     }
 
     fn on_error(&mut self, socket: &Socket, close: Close) {
-        self.tell(Events::ERROR, "error", socket, || end(close));
+        self.tell(Events::ERROR, "error", socket, || end(&close));
         obey(&self.script.error, socket, Some(close.reason.as_str()));
     }
 

@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     allow_eio3: Option<bool>,
     cookie: Option<CookieOptions>,
     path: Option<String>,
+    add_trailing_slash: Option<bool>,
     /// `any`, `sameHost`, or a list.
     origins: Option<OneOrMany>,
     initial_packet: Option<String>,
@@ -233,6 +234,7 @@ impl Settings {
         set(&mut config.allow_eio3, self.allow_eio3);
         set(&mut config.destroy_upgrade, self.destroy_upgrade);
         set(&mut config.path, self.path.clone());
+        set(&mut config.add_trailing_slash, self.add_trailing_slash);
         set(
             &mut config.keep_headers,
             self.keep_headers.clone().map(engineio::KeepHeaders::Only),

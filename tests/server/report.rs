@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engineio::proto::Packet;
+use engineio::Packet;
 use engineio::{Data, Handshake, Socket};
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
 //! What holds senders and readers back: the bytes of a socket's write buffer, counted at the sender; who waits for
-//! room in it; and the bytes of messages that its application has not worked off yet.
+//! room in it; and the bytes of events that its application has not worked off yet.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify};
 
 use super::Socket;
-use crate::Data;
 use crate::actor::fanout;
 use crate::actor::messages::{Resume, Send};
 use crate::proto::{CloseReason, FullPolicy, SendError, cost};
@@ -19,7 +18,7 @@ pub(super) struct Pressure {
     reserved: AtomicUsize,
     /// Those who wait for room, once somebody has.
     waiting: OnceLock<Box<Waiting>>,
-    /// Bytes of messages that the actor of the application was told of and has not worked off.
+    /// Bytes of events that the actor of the application was told of and has not worked off.
     unhandled: AtomicU32,
     /// Nothing is read until half of them are worked off.
     paused: AtomicBool,
@@ -238,16 +237,16 @@ impl Socket {
     }
 }
 
-/// The right of a message to be worked on: nothing more is read from a client when its messages have taken more than
-/// [`Config::max_unhandled_bytes`](crate::Config::max_unhandled_bytes). Given back when it is dropped, which the end
+/// The right of a message, or another event, to be worked on: nothing more is read from a client when its events have
+/// taken more than [`Config::max_unhandled_bytes`](crate::Config::max_unhandled_bytes). Given back when it is dropped, which the end
 /// of the handler does; keep it for what goes on after that.
 #[derive(Debug, Default)]
 pub struct Credit(Option<(Socket, u32)>);
 
 impl Credit {
-    pub(in crate::actor) fn new(socket: &Socket, data: &Data) -> Self {
-        // No message has so many bytes that adding up some of them would not fit.
-        let cost = u32::try_from(cost(data)).unwrap_or(u32::MAX).min(u32::MAX / 64);
+    pub(in crate::actor) fn new(socket: &Socket, cost: usize) -> Self {
+        // No event has so many bytes that adding up some of them would not fit.
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX).min(u32::MAX / 64);
         socket.pressure().unhandled.fetch_add(cost, Ordering::SeqCst);
         Credit(Some((socket.clone(), cost)))
     }

@@ -18,9 +18,7 @@ use crate::actor::messages::{CloseSession, Deliver, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
-#[cfg(feature = "test")]
-use crate::proto::Close;
-use crate::proto::{CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport};
+use crate::proto::{Close, CloseReason, ReadyState, Revision, SendError, Session, Sid, Tally, Transport};
 
 /// A client: one session, from handshake to close, whatever its transport.
 ///
@@ -146,7 +144,8 @@ impl Socket {
         &self.0.rooms
     }
 
-    /// The process of this session, for [`Send`] messages.
+    /// The process of this session, for [`Send`] messages. What its own handler sends by
+    /// [`try_send`](Self::try_send) may overtake them.
     pub fn addr(&self) -> &Addr<SocketActor> {
         &self.0.addr
     }
@@ -178,7 +177,9 @@ impl Socket {
 
     /// Sends a message, unless there is no room for it: then its [policy](Self::set_full_policy) decides.
     ///
-    /// Messages sent by this arrive in the order in which one thread sends them.
+    /// Messages sent by this arrive in the order in which one thread sends them. In a handler of this socket it takes
+    /// no mailbox, so it comes before a [`Send`] for [`addr`](Self::addr) that still lies there: of the two ways use
+    /// one, where their order matters.
     ///
     /// # Errors
     /// [`SendError::Full`] if the write buffer has no room and none is made, [`SendError::TooLarge`] if it never will,
@@ -240,18 +241,34 @@ impl Socket {
     /// Ends the session in good order: what was sent before leaves first, for which it has up to 30 seconds. What is
     /// sent afterwards is refused.
     pub fn close(&self) {
-        self.close_by(CloseSession {
-            close: CloseReason::ForcedClose.into(),
-            discard: false,
-        });
+        self.close_with(CloseReason::ForcedClose);
+    }
+
+    /// Like [`close`](Self::close), and says why: by a text of the application's own, or a [`Close`] with more. Whoever
+    /// is told of the end here is told it. A client by WebSocket is as well, by
+    /// [code](Close::websocket_code) and [text](Close::websocket_reason) of the close frame; to a client that polls
+    /// the protocol tells no more than that its session is closed.
+    ///
+    /// ```no_run
+    /// # fn example(socket: &engineio::Socket) {
+    /// use engineio::{Close, Detail};
+    ///
+    /// socket.close_with("kicked by a moderator");
+    /// socket.close_with(Close::from("kicked by a moderator").with(Detail::WebSocketCode(4001)));
+    /// # }
+    /// ```
+    pub fn close_with(&self, close: impl Into<Close>) {
+        self.close_by(close.into(), false);
     }
 
     /// Ends the session at once; what has not left yet is dropped.
     pub fn discard(&self) {
-        self.close_by(CloseSession {
-            close: CloseReason::ForcedClose.into(),
-            discard: true,
-        });
+        self.discard_with(CloseReason::ForcedClose);
+    }
+
+    /// Like [`discard`](Self::discard), and says why, as [`close_with`](Self::close_with) does.
+    pub fn discard_with(&self, close: impl Into<Close>) {
+        self.close_by(close.into(), true);
     }
 
     /// Ends the session at once, for this reason.
@@ -260,7 +277,8 @@ impl Socket {
         self.0.addr.do_send(CloseSession { close, discard: true });
     }
 
-    pub(in crate::actor) fn close_by(&self, close: CloseSession) {
+    fn close_by(&self, close: Close, discard: bool) {
+        let close = CloseSession { close, discard };
         self.0.closing.store(true, Ordering::Release);
         self.0.pressure.wake();
         if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {

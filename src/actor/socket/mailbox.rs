@@ -88,10 +88,7 @@ impl Handler<CloseSession> for SocketActor {
 
     fn handle(&mut self, message: CloseSession, ctx: &mut Self::Context) {
         self.catch_up();
-        self.with_session(ctx, |session, now| match message.discard {
-            true => session.abort(message.close),
-            false => session.close(now, message.close.reason),
-        });
+        self.with_self(ctx, |actor, now| actor.close(now, message));
     }
 }
 

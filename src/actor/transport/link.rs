@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::output::{self, Output};
 use super::pool::{self, Pool};
@@ -47,7 +48,7 @@ struct Queues {
     /// The WebSocket's side, to be woken.
     waker: Option<Waker>,
     /// The WebSocket is gone.
-    lost: Option<Close>,
+    lost: Option<Box<Close>>,
     /// The socket has closed it.
     closed: bool,
     /// How its frames may be encoded before they are put in.
@@ -67,7 +68,7 @@ pub(crate) enum Outbound {
     },
     /// Messages whose frames are encoded as the WebSocket's side [said](Link::take_encoded).
     Encoded(Bytes),
-    Close(CloseCode, &'static str),
+    Close(CloseCode, ByteString),
 }
 
 /// What a socket sees when it looks at its link.
@@ -161,7 +162,7 @@ impl Link {
     pub(super) fn lose(&self, close: Close) {
         let mut queues = self.lock();
         if queues.lost.is_none() {
-            queues.lost = Some(close);
+            queues.lost = Some(Box::new(close));
             queues.outbound.clear();
             queues.outbound_bytes = 0;
             self.signal(queues);
@@ -271,9 +272,9 @@ impl Link {
     }
 
     /// Closes the WebSocket behind all that waits to be sent.
-    pub(in crate::actor) fn close(&self, close: Close) {
-        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        let mut once = Some(Outbound::Close(code, close.reason.as_str()));
+    pub(in crate::actor) fn close(&self, close: &Close) {
+        let code = CloseCode::new(close.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        let mut once = Some(Outbound::Close(code, close.websocket_reason().into()));
         let mut queues = self.lock();
         if queues.lost.is_some() {
             return;
@@ -291,7 +292,7 @@ impl Link {
     /// The socket is gone: closes the WebSocket, unless it has done so.
     pub(in crate::actor) fn abandon(&self) {
         if !self.lock().closed {
-            self.close(Close::new(CloseReason::TransportClose));
+            self.close(&CloseReason::TransportClose.into());
         }
     }
 }
@@ -301,7 +302,7 @@ impl Queues {
         self.signalled = false;
         Glance {
             drained: self.outbound.is_empty(),
-            lost: self.lost,
+            lost: self.lost.as_deref().cloned(),
         }
     }
 

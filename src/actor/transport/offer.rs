@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::link::Link;
 use super::wire::Handed;
-use crate::proto::{Close, CloseReason};
+use crate::proto::CloseReason;
 
 /// A WebSocket that is offered to a socket.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl<T: Refuse> Drop for Offer<T> {
 
 impl Refuse for Arc<Link> {
     fn refuse(self) {
-        self.close(Close::new(CloseReason::TransportClose));
+        self.close(&CloseReason::TransportClose.into());
     }
 }
 

@@ -166,7 +166,7 @@ impl WebSocketTransport {
                 Outbound::Encoded(frames) => {
                     connection.send_encoded(&frames, out);
                 }
-                Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
+                Outbound::Close(code, reason) => connection.close(clock::now(), code, &reason),
             });
         whole
     }

@@ -327,9 +327,9 @@ impl Wire {
     }
 
     /// Begins the closing handshake.
-    pub(in crate::actor) fn close(&mut self, now: Instant, close: Close) {
-        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        self.connection.close(now, code, close.reason.as_str());
+    pub(in crate::actor) fn close(&mut self, now: Instant, close: &Close) {
+        let code = CloseCode::new(close.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        self.connection.close(now, code, close.websocket_reason());
     }
 
     /// Nothing is left to be done for it: both sides have closed, or the connection is gone.
@@ -386,9 +386,9 @@ impl Drop for Wire {
 
 fn say_goodbye(io: &mut Stream, connection: &mut Connection, unsent: &mut BytesMut) {
     if connection.is_open() {
-        let close = Close::new(CloseReason::TransportClose);
-        let code = CloseCode::new(close.reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        connection.close(clock::now(), code, close.reason.as_str());
+        let reason = CloseReason::TransportClose;
+        let code = CloseCode::new(reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
+        connection.close(clock::now(), code, reason.as_str());
     }
     connection.transmit(unsent);
     if !unsent.is_empty() {

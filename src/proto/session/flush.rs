@@ -65,12 +65,13 @@ impl Session {
     pub(super) fn finish_closing(&mut self) {
         if let State::Closing {
             link: Link::WebSocket(_),
-            reason,
+            close,
             ..
-        } = self.state
+        } = &self.state
             && self.buffer.is_empty()
         {
-            self.end(reason);
+            let close = Close::clone(close);
+            self.end(close);
         }
     }
 
@@ -131,7 +132,7 @@ impl Session {
     }
 
     /// The polling side of the end: whoever waits is answered.
-    pub(super) fn end_polling(&mut self, polling: Polling, close: Close) {
+    pub(super) fn end_polling(&mut self, polling: Polling, close: &Close) {
         if let Some(poll) = polling.parked {
             self.reply_alone(poll, super::polling::last_word(close));
         }

@@ -100,7 +100,7 @@ impl Session {
         self.sent += 1;
         self.taken += cost;
         self.volatile += u32::from(terms.key.is_some());
-        self.queue(Packet::message(data), compress, Some(Sent { key: terms.key }));
+        self.queue(Packet::message(data), compress, terms.key);
         Ok(self.sent)
     }
 
@@ -111,9 +111,9 @@ impl Session {
         }
         let mut at_its_place = true;
         for (at, outgoing) in (0..self.buffer.len()).rev().zip(self.buffer.iter().rev()) {
-            match outgoing.sent {
-                Some(Sent { key: Some(other) }) if other == key => return Some((at, at_its_place)),
-                Some(Sent { key: None }) => at_its_place = false,
+            match &outgoing.key {
+                Some(other) if **other == key => return Some((at, at_its_place)),
+                None if outgoing.is_sent() => at_its_place = false,
                 _ => {}
             }
         }
@@ -135,7 +135,7 @@ impl Session {
     fn first_to_go(&self, full: FullPolicy) -> Option<usize> {
         self.buffer.iter().position(|outgoing| match full {
             FullPolicy::NewestWins => outgoing.is_volatile(),
-            _ => outgoing.sent.is_some(),
+            _ => outgoing.is_sent(),
         })
     }
 
@@ -176,23 +176,21 @@ impl Session {
     }
 }
 
-/// What marks a packet in the write buffer as a message that was sent, and so is bounded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
-    pub(super) key: Option<u64>,
-}
-
 impl Outgoing {
+    /// Whether `send` took it, and so bounds it: a message, and not the initial packet.
+    fn is_sent(&self) -> bool {
+        self.packet.kind == PacketType::Message && self.number > 0
+    }
+
     /// How many of the bytes that `send` took leave with it.
     pub(super) fn released(&self) -> usize {
-        match self.sent {
-            Some(_) => cost(&self.packet.data),
-            None => 0,
+        match self.is_sent() {
+            true => cost(&self.packet.data),
+            false => 0,
         }
     }
 
     fn is_volatile(&self) -> bool {
-        debug_assert!(self.sent.is_none() || self.packet.kind == PacketType::Message);
-        matches!(self.sent, Some(Sent { key: Some(_) }))
+        self.key.is_some()
     }
 }

@@ -226,14 +226,15 @@ impl Session {
 
     /// The poll that a closing session waits for takes everything, and a close packet.
     pub(super) fn answer_last_poll(&mut self) {
-        let State::Closing { reason, .. } = self.state else {
+        let State::Closing { close, .. } = &self.state else {
             return;
         };
+        let close = Close::clone(close);
         let Some(poll) = self.state.polling().and_then(|polling| polling.parked.take()) else {
             return;
         };
         self.reply_buffer(poll, self.buffer.len(), Some(Packet::new(PacketType::Close)));
-        self.end(reason);
+        self.end(close);
     }
 
     fn push_slot(&mut self, push: PushId) -> Option<&mut Push> {
@@ -254,7 +255,7 @@ impl Session {
 }
 
 /// What a parked poll is told when its session ends: a client that has closed knows already.
-pub(super) fn last_word(close: Close) -> PacketType {
+pub(super) fn last_word(close: &Close) -> PacketType {
     match close.reason {
         CloseReason::TransportClose => PacketType::Noop,
         _ => PacketType::Close,

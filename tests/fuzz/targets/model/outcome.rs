@@ -134,7 +134,7 @@ impl Driver<'_> {
             Event::Message(data) => self.take_message(&data),
             Event::Close(close) => {
                 self.seen
-                    .note((self.action, "end", close.reason, close.description));
+                    .note((self.action, "end", close.reason, close.description.clone()));
                 self.close = Some(close);
                 self.sent.clear();
             }
