@@ -68,6 +68,11 @@ pub struct Config {
     /// server with `on_connect(engineio::on_connect)`. Else its bytes pass through actix's HTTP dispatcher, which costs
     /// more memory and time; with an alternative `ws_engine` they always do. Default true.
     pub handover: bool,
+    /// Whether sessions that begin on a WebSocket of the built-in engine carry messages alone, without Engine.IO's
+    /// packets, and in as many frames as they come: what a conformance suite of WebSocket wants. Default false.
+    #[cfg(feature = "bare")]
+    #[doc(hidden)]
+    pub bare: bool,
     /// The path of all requests, compared exactly: nothing below it is taken, and the slash at its end, which clients
     /// send, is not added as engine.io does. Default `/engine.io/`.
     pub path: String,
@@ -278,6 +283,8 @@ impl Default for Config {
             cookie: Some(Cookie::named("io")),
             ws_engine: WsEngine::BuiltIn,
             handover: true,
+            #[cfg(feature = "bare")]
+            bare: false,
             path: "/engine.io/".to_owned(),
             destroy_upgrade: true,
             destroy_upgrade_timeout: Duration::from_secs(1),

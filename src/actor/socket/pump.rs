@@ -39,7 +39,9 @@ impl SocketActor {
     ) {
         let quiet_until = quiet_for.map(|quiet_for| clock::now() + quiet_for);
         match Wire::new(handed, quiet_until) {
-            Ok(wire) => {
+            Ok(mut wire) => {
+                #[cfg(feature = "bare")]
+                wire.set_bare(self.socket.server().config());
                 self.wire = Some(Box::new(wire));
                 ctx.spawn(Pump);
                 if let Some(quiet_for) = quiet_for {

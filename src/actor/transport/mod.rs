@@ -3,6 +3,7 @@
 
 mod alarm;
 mod attachment;
+pub(super) mod bare;
 mod handover;
 mod link;
 mod offer;

@@ -8,7 +8,8 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::alarm::Alarm;
-use super::attachment::{Attachment, Failed, LINGER, limits};
+use super::attachment::{Attachment, Failed, Linger, limits};
+use super::bare;
 use super::link::{Link, Outbound};
 use crate::actor::clock;
 use crate::actor::handle::Socket;
@@ -39,7 +40,7 @@ pub(crate) struct WebSocketTransport {
     /// Runs while something is awaited of the peer, until [`deadline`](Self::deadline).
     alarm: Alarm,
     /// Until when a peer that broke the protocol is listened to.
-    linger: Option<Instant>,
+    linger: Option<Linger>,
     ended: bool,
 }
 
@@ -88,6 +89,9 @@ impl WebSocketTransport {
 
     /// Bytes came in.
     pub(crate) fn receive(&mut self, bytes: Bytes) {
+        if let Some(linger) = &mut self.linger {
+            linger.heard(clock::now());
+        }
         self.connection.receive(bytes);
         let mut batch = Attachment::batch();
         let end = loop {
@@ -108,7 +112,7 @@ impl WebSocketTransport {
             Ok(()) if self.connection.is_closed() => self.attachment.lost(self.connection.close_received()),
             Ok(()) => {}
             Err(error) => {
-                self.linger = Some(clock::now() + LINGER);
+                self.linger = Some(Linger::new(clock::now()));
                 self.attachment.broken(error);
             }
         }
@@ -140,6 +144,7 @@ impl WebSocketTransport {
 
     /// Turns what the socket wants sent into bytes.
     fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) {
+        let bare = bare::is_wanted(self.socket().server().config());
         let connection = &mut self.connection;
         self.attachment
             .take_outbound(CHUNK, cx.waker(), |item, left| match item {
@@ -147,11 +152,14 @@ impl WebSocketTransport {
                     if out.capacity() == 0 {
                         out.reserve(left.min(CHUNK));
                     }
+                    let Some(prefix) = bare::prefix(&frame, bare) else {
+                        return;
+                    };
                     let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
                     if compress {
-                        connection.send_compressed(is_text, frame.prefix, payload, out);
+                        connection.send_compressed(is_text, prefix, payload, out);
                     } else {
-                        connection.send(is_text, frame.prefix, payload, out);
+                        connection.send(is_text, prefix, payload, out);
                     }
                 }
                 Outbound::Close(code, reason) => connection.close(clock::now(), code, reason),
@@ -171,7 +179,8 @@ impl WebSocketTransport {
         if self.connection.is_open() {
             return self.attachment.deadline();
         }
-        self.connection.deadline().or(self.linger)
+        let linger = self.linger.as_ref().map(Linger::deadline);
+        self.connection.deadline().or(linger)
     }
 
     /// Acts on the deadline if it is there, else sees to it that `cx` is woken then. Returns whether it acted.

@@ -12,7 +12,8 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::attachment::{LINGER, broken, decode, ended};
+use super::attachment::{Linger, broken, decode, ended};
+use super::bare;
 use super::link::{Link, Outbound};
 use super::stream::Stream;
 use crate::actor::clock;
@@ -89,6 +90,8 @@ pub(in crate::actor) struct Wire {
     pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
+    #[cfg(feature = "bare")]
+    bare: bool,
 }
 
 /// What is different for a moment.
@@ -96,8 +99,8 @@ pub(in crate::actor) struct Wire {
 enum Pause {
     /// Nothing leaves before, nothing is read.
     Quiet(Instant),
-    /// The peer broke the protocol, and is listened to until then.
-    Linger(Instant),
+    /// The peer broke the protocol, and is listened to for a while.
+    Linger(Linger),
 }
 
 impl Wire {
@@ -112,7 +115,23 @@ impl Wire {
             blocked: false,
             pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
+            #[cfg(feature = "bare")]
+            bare: false,
         })
+    }
+
+    /// Messages are to come and go without packets around them, if the server wants that.
+    #[cfg(feature = "bare")]
+    pub(in crate::actor) fn set_bare(&mut self, config: &crate::Config) {
+        self.bare = bare::is_wanted(config);
+    }
+
+    #[inline]
+    fn is_bare(&self) -> bool {
+        #[cfg(feature = "bare")]
+        return self.bare;
+        #[cfg(not(feature = "bare"))]
+        false
     }
 
     /// Reads once. `Err` when the connection has ended; else ask for messages.
@@ -131,6 +150,9 @@ impl Wire {
         });
         match ready!(read) {
             Some(bytes) => {
+                if let Some(Pause::Linger(linger)) = self.pause.as_deref_mut() {
+                    linger.heard(clock::now());
+                }
                 self.connection.receive_mut(bytes);
                 COPY.set(COPY.get().saturating_sub(1));
                 Poll::Ready(Ok(()))
@@ -152,10 +174,18 @@ impl Wire {
         now: Instant,
         revision: Revision,
     ) -> Result<Option<Result<Packet, DecodeError>>, Close> {
-        match self.connection.poll_prefixed() {
+        let polled = match self.is_bare() {
+            true => self
+                .connection
+                .poll_message()
+                .map(|message| message.map(|message| (None, message))),
+            false => self.connection.poll_prefixed(),
+        };
+        match polled {
             Ok(Some((prefix, message))) => {
                 let message = if COPY.get() > 0 { unshare(message) } else { message };
                 Ok(Some(match (prefix, message) {
+                    (_, message) if self.is_bare() => Ok(bare::packet(message)),
                     (Some(prefix), Message::Text(text)) => Packet::from_parts(prefix, text, revision),
                     (_, message) => decode(message, revision),
                 }))
@@ -166,7 +196,7 @@ impl Wire {
             Ok(None) => Ok(None),
             Err(error) => {
                 // Reading on for a moment keeps the close frame from being lost to a reset.
-                self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
+                self.pause = Some(Box::new(Pause::Linger(Linger::new(now))));
                 Err(broken(error, self.connection.limits()))
             }
         }
@@ -185,12 +215,16 @@ impl Wire {
             self.unsent = OUTPUT.take();
         }
         let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+        let Some(prefix) = bare::prefix(frame, self.is_bare()) else {
+            return;
+        };
         let out = &mut self.unsent;
+        // The answers to pings that came before the message that this one answers.
+        self.connection.transmit(out);
         if compress {
-            self.connection
-                .send_compressed(is_text, frame.prefix, payload, out);
+            self.connection.send_compressed(is_text, prefix, payload, out);
         } else {
-            self.connection.send(is_text, frame.prefix, payload, out);
+            self.connection.send(is_text, prefix, payload, out);
         }
     }
 
@@ -204,6 +238,7 @@ impl Wire {
         if self.unsent.capacity() == 0 {
             self.unsent = OUTPUT.take();
         }
+        self.connection.transmit(&mut self.unsent);
         self.connection.send_encoded(frame, &mut self.unsent);
     }
 
@@ -287,7 +322,7 @@ impl Wire {
 
     fn linger(&self) -> Option<Instant> {
         match self.pause.as_deref() {
-            Some(Pause::Linger(until)) => Some(*until),
+            Some(Pause::Linger(linger)) => Some(linger.deadline()),
             Some(Pause::Quiet(_)) | None => None,
         }
     }
@@ -300,8 +335,9 @@ impl Wire {
 
     /// Time has passed.
     pub(in crate::actor) fn handle_timeout(&mut self, now: Instant) {
-        self.pause.take_if(|pause| match **pause {
-            Pause::Quiet(until) | Pause::Linger(until) => until <= now,
+        self.pause.take_if(|pause| match &**pause {
+            Pause::Quiet(until) => *until <= now,
+            Pause::Linger(linger) => linger.deadline() <= now,
         });
         self.connection.handle_timeout(now);
     }
