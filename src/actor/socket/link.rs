@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::SocketActor;
 use super::aside::Aside;
-use crate::actor::transport::{Glance, Link, Outbound, bare, decode};
+use crate::actor::transport::{Bare, Glance, Link, Outbound};
 use crate::proto::Probe;
 
 impl SocketActor {
@@ -64,13 +64,10 @@ impl SocketActor {
         let any = !inbound.is_empty();
         let count = u16::try_from(inbound.len()).map_or(self.turn, |len| len.min(self.turn));
         self.turn -= count;
-        let bare = bare::is_wanted(self.socket.server().config());
+        let bare = Bare::of(self.socket.server().config());
         for message in inbound.drain(..usize::from(count)) {
-            let packet = match bare {
-                true => Ok(bare::packet(message)),
-                false => decode(message, self.session.revision()),
-            };
-            self.session.handle_frame(now, packet);
+            self.session
+                .handle_frame(now, bare.decode(message, self.session.revision()));
             self.perform_all(now);
         }
         if !inbound.is_empty() {

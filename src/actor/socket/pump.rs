@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::{SocketActor, TURN};
 use crate::actor::clock;
 use crate::actor::messages::Send;
-use crate::actor::transport::{Handed, Wire};
+use crate::actor::transport::{Bare, Handed, Wire};
 use crate::proto::{Close, CloseReason, DecodeError, Packet};
 
 /// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
@@ -38,10 +38,8 @@ impl SocketActor {
         ctx: &mut actix::Context<Self>,
     ) {
         let quiet_until = quiet_for.map(|quiet_for| clock::now() + quiet_for);
-        match Wire::new(handed, quiet_until) {
-            Ok(mut wire) => {
-                #[cfg(feature = "bare")]
-                wire.set_bare(self.socket.server().config());
+        match Wire::new(handed, quiet_until, Bare::of(self.socket.server().config())) {
+            Ok(wire) => {
                 self.wire = Some(Box::new(wire));
                 ctx.spawn(Pump);
                 if let Some(quiet_for) = quiet_for {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::bare;
+use super::bare::Bare;
 use super::link::{Link, Outbound};
 use super::offer::{Carrier, Offer};
 use crate::actor::clock;
@@ -27,41 +27,6 @@ const NO_CODE: u16 = 1005;
 
 /// What stands for the code if there was no close frame (RFC 6455 section 7.4.1).
 const NO_CLOSE_FRAME: u16 = 1006;
-
-/// How long a peer that broke the protocol is listened to at most: reading on for a moment keeps the close frame that
-/// says what was wrong from being lost to a reset.
-pub(crate) const LINGER: Duration = Duration::from_secs(1);
-
-/// How long such a peer is silent when it has nothing more to say: it waits for the connection's end, and many think
-/// badly of one that takes a second.
-const SILENCE: Duration = Duration::from_millis(100);
-
-/// Until when a peer that broke the protocol is listened to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Linger {
-    silent: Instant,
-    end: Instant,
-}
-
-impl Linger {
-    /// It broke the protocol now.
-    pub(super) fn new(now: Instant) -> Self {
-        Linger {
-            silent: now + SILENCE,
-            end: now + LINGER,
-        }
-    }
-
-    /// It still sends.
-    pub(super) fn heard(&mut self, now: Instant) {
-        self.silent = now + SILENCE;
-    }
-
-    /// When it is over, unless more is heard.
-    pub(super) fn deadline(&self) -> Instant {
-        self.silent.min(self.end)
-    }
-}
 
 /// A WebSocket's tie to its socket, from its 101 to its end. While it is an upgrade that is not through yet it
 /// speaks to the socket by `Probe`, `Upgrade` and `ProbeLost` only, then by its link.
@@ -282,7 +247,7 @@ pub(super) fn limits(socket: &Socket) -> Limits {
     let config = server.config();
     Limits {
         max_message: config.max_http_buffer_size,
-        max_fragments: match bare::is_wanted(config) {
+        max_fragments: match Bare::of(config).is_on() {
             true => usize::MAX,
             false => MAX_FRAGMENTS,
         },

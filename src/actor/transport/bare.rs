@@ -1,35 +1,54 @@
-//! Messages without packets around them (feature `bare`): what a conformance suite of WebSocket sends and expects. All
-//! else is as with packets, from the 101 to the end: the handover, reading, the session, its write buffer, writing.
+//! Messages without packets around them: what a conformance suite of WebSocket sends and expects. All else is as with
+//! packets, from the 101 to the end: the handover, reading, the session, its write buffer, writing. Nothing is left of
+//! this without the feature of its name.
 
-use crate::proto::{Frame, Packet, PacketType};
+use super::attachment::decode;
+use crate::Config;
+use crate::proto::{DecodeError, Frame, Packet, PacketType, Revision};
 use crate::ws::Message;
-use crate::{Config, Data};
 
-/// Whether WebSockets of this server carry bare messages.
-#[inline]
-pub(in crate::actor) fn is_wanted(config: &Config) -> bool {
-    #[cfg(feature = "bare")]
-    return config.bare;
-    #[cfg(not(feature = "bare"))]
-    {
+/// Whether the WebSockets of a server carry bare messages.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::actor) struct Bare(#[cfg(feature = "bare")] bool);
+
+impl Bare {
+    pub(in crate::actor) fn of(config: &Config) -> Self {
+        #[cfg(not(feature = "bare"))]
         let _ = config;
+        Bare(
+            #[cfg(feature = "bare")]
+            config.bare,
+        )
+    }
+
+    #[inline]
+    pub(super) fn is_on(self) -> bool {
+        #[cfg(feature = "bare")]
+        return self.0;
+        #[cfg(not(feature = "bare"))]
         false
     }
-}
 
-/// What the session is told of a message.
-pub(in crate::actor) fn packet(message: Message) -> Packet {
-    match message {
-        Message::Text(text) => Packet::message(Data::Text(text)),
-        Message::Binary(bytes) => Packet::message(bytes),
+    /// A WebSocket message as a packet.
+    #[inline]
+    pub(in crate::actor) fn decode(
+        self,
+        message: Message,
+        revision: Revision,
+    ) -> Result<Packet, DecodeError> {
+        match message {
+            Message::Text(text) if self.is_on() => Ok(Packet::message(text)),
+            Message::Binary(bytes) if self.is_on() => Ok(Packet::message(bytes)),
+            message => decode(message, revision),
+        }
     }
-}
 
-/// What comes in front of a frame's data, if anything; `None` if the frame has no place among bare messages.
-#[inline]
-pub(super) fn prefix(frame: &Frame, bare: bool) -> Option<Option<u8>> {
-    match frame.prefix {
-        Some(digit) if bare => (digit == PacketType::Message.digit()).then_some(None),
-        prefix => Some(prefix),
+    /// What comes in front of a frame's data, if anything; `None` if the frame has no place among bare messages.
+    #[inline]
+    pub(super) fn prefix(self, frame: &Frame) -> Option<Option<u8>> {
+        match frame.prefix {
+            Some(digit) if self.is_on() => (digit == PacketType::Message.digit()).then_some(None),
+            prefix => Some(prefix),
+        }
     }
 }

@@ -3,8 +3,9 @@
 
 mod alarm;
 mod attachment;
-pub(super) mod bare;
+mod bare;
 mod handover;
+mod linger;
 mod link;
 mod offer;
 mod polling;
@@ -17,7 +18,9 @@ pub(crate) use alarm::Alarm;
 #[cfg(any(feature = "test", feature = "ws_engine"))]
 pub(crate) use attachment::Attachment;
 pub(super) use attachment::OPEN_DELAY;
+#[cfg(feature = "test")]
 pub(crate) use attachment::decode;
+pub(super) use bare::Bare;
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
 pub(crate) use link::{Link, Outbound};
@@ -28,7 +31,4 @@ pub(crate) use websocket::WebSocketTransport;
 pub(crate) use wire::Handed;
 pub(super) use wire::Wire;
 #[cfg(feature = "ws_engine")]
-pub(crate) use {
-    attachment::{Failed, LINGER},
-    websocket::CHUNK,
-};
+pub(crate) use {attachment::Failed, linger::LINGER, websocket::CHUNK};

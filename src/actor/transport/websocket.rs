@@ -8,8 +8,9 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::alarm::Alarm;
-use super::attachment::{Attachment, Failed, Linger, limits};
-use super::bare;
+use super::attachment::{Attachment, Failed, limits};
+use super::bare::Bare;
+use super::linger::Linger;
 use super::link::{Link, Outbound};
 use crate::actor::clock;
 use crate::actor::handle::Socket;
@@ -144,7 +145,7 @@ impl WebSocketTransport {
 
     /// Turns what the socket wants sent into bytes.
     fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) {
-        let bare = bare::is_wanted(self.socket().server().config());
+        let bare = Bare::of(self.socket().server().config());
         let connection = &mut self.connection;
         self.attachment
             .take_outbound(CHUNK, cx.waker(), |item, left| match item {
@@ -152,7 +153,7 @@ impl WebSocketTransport {
                     if out.capacity() == 0 {
                         out.reserve(left.min(CHUNK));
                     }
-                    let Some(prefix) = bare::prefix(&frame, bare) else {
+                    let Some(prefix) = bare.prefix(&frame) else {
                         return;
                     };
                     let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());

@@ -12,8 +12,9 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::attachment::{Linger, broken, decode, ended};
-use super::bare;
+use super::attachment::{broken, ended};
+use super::bare::Bare;
+use super::linger::Linger;
 use super::link::{Link, Outbound};
 use super::stream::Stream;
 use crate::actor::clock;
@@ -90,8 +91,7 @@ pub(in crate::actor) struct Wire {
     pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
-    #[cfg(feature = "bare")]
-    bare: bool,
+    bare: Bare,
 }
 
 /// What is different for a moment.
@@ -106,7 +106,11 @@ enum Pause {
 impl Wire {
     /// # Errors
     /// When the system does not let this thread watch the connection.
-    pub(in crate::actor) fn new(mut handed: Handed, quiet_until: Option<Instant>) -> io::Result<Self> {
+    pub(in crate::actor) fn new(
+        mut handed: Handed,
+        quiet_until: Option<Instant>,
+        bare: Bare,
+    ) -> io::Result<Self> {
         handed.io.bring_here()?;
         Ok(Wire {
             io: handed.io,
@@ -115,23 +119,8 @@ impl Wire {
             blocked: false,
             pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
-            #[cfg(feature = "bare")]
-            bare: false,
+            bare,
         })
-    }
-
-    /// Messages are to come and go without packets around them, if the server wants that.
-    #[cfg(feature = "bare")]
-    pub(in crate::actor) fn set_bare(&mut self, config: &crate::Config) {
-        self.bare = bare::is_wanted(config);
-    }
-
-    #[inline]
-    fn is_bare(&self) -> bool {
-        #[cfg(feature = "bare")]
-        return self.bare;
-        #[cfg(not(feature = "bare"))]
-        false
     }
 
     /// Reads once. `Err` when the connection has ended; else ask for messages.
@@ -174,7 +163,7 @@ impl Wire {
         now: Instant,
         revision: Revision,
     ) -> Result<Option<Result<Packet, DecodeError>>, Close> {
-        let polled = match self.is_bare() {
+        let polled = match self.bare.is_on() {
             true => self
                 .connection
                 .poll_message()
@@ -185,9 +174,8 @@ impl Wire {
             Ok(Some((prefix, message))) => {
                 let message = if COPY.get() > 0 { unshare(message) } else { message };
                 Ok(Some(match (prefix, message) {
-                    (_, message) if self.is_bare() => Ok(bare::packet(message)),
                     (Some(prefix), Message::Text(text)) => Packet::from_parts(prefix, text, revision),
-                    (_, message) => decode(message, revision),
+                    (_, message) => self.bare.decode(message, revision),
                 }))
             }
             Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
@@ -215,7 +203,7 @@ impl Wire {
             self.unsent = OUTPUT.take();
         }
         let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
-        let Some(prefix) = bare::prefix(frame, self.is_bare()) else {
+        let Some(prefix) = self.bare.prefix(frame) else {
             return;
         };
         let out = &mut self.unsent;
