@@ -132,7 +132,7 @@ def main():
     if unknown := set(options.agents) - set(AGENTS):
         parser.error(f"no such agent: {', '.join(unknown)}")
     if not pathlib.Path(options.server).exists():
-        advice = "`cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
+        advice = "`cargo build --features bare --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
         parser.error(f"no server at {options.server}: {advice}")
     outcomes, well = {}, True
     names = options.agents or AGENTS
