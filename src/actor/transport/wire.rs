@@ -251,6 +251,10 @@ impl Wire {
             unsent.clear();
             OUTPUT.set(unsent);
         }
+        if !self.blocked && self.linger().is_some() {
+            // The close frame that says what was wrong was the last: a peer that waits for the end need not wait longer.
+            let _ = Pin::new(&mut self.io).poll_shutdown(cx);
+        }
         !self.blocked
     }
 
