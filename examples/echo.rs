@@ -60,7 +60,7 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     context_takeover: usize,
     /// How hard WebSocket messages are compressed: 1 to 9.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     level: u8,
     /// Leave WebSockets in the HTTP server.
     #[arg(long)]

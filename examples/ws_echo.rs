@@ -1,5 +1,11 @@
-//! The WebSocket layer alone: every message comes back as it is, without Engine.IO's packets. What conformance
-//! suites drive (`tests/autobahn`), and how `engineio::ws` is used without the rest.
+//! A WebSocket echo: every message comes back as it is, without Engine.IO's packets. What conformance suites drive
+//! (`tests/autobahn`).
+//!
+//! As it is, this is the whole server: door, handover of the TCP connection, the socket's actor with its pump, session
+//! and write buffer, a `SocketHandler`; with `--no-handover` the bytes pass through the HTTP server. All that the
+//! feature `bare` takes out are the packet types in front of messages, the packets that are no messages (the open
+//! packet), and the bound on the number of a message's fragments. With `--layer` it is the WebSocket layer alone in the
+//! body of a response, and shows how `engineio::ws` is used without the rest.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,6 +24,7 @@ use bytes::{Bytes, BytesMut};
 use clap::Parser;
 use engineio::ws::handshake::{Accept, Handshake, HandshakeError};
 use engineio::ws::{Connection, Limits, Message};
+use engineio::{Config, Data, PerMessageDeflate, Server, Socket, SocketHandler};
 use futures_core::Stream;
 
 /// How much is answered before it is written.
@@ -26,12 +33,24 @@ const CHUNK: usize = 64 * 1024;
 /// How long a peer that broke the protocol is listened to, so that the close frame is not lost to a reset.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// Longer than any case of a suite: no ping of Engine.IO's is due.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A WebSocket echo server.
 #[derive(Parser, Clone, Copy)]
 struct Options {
     /// The port; 0 lets the system pick one.
     #[arg(long)]
     port: u16,
+    /// Leave WebSockets in the HTTP server.
+    #[arg(long)]
+    no_handover: bool,
+    /// The WebSocket layer alone.
+    #[arg(long)]
+    layer: bool,
+    /// Bytes that each WebSocket may remember earlier messages in, to compress better.
+    #[arg(long, default_value_t = 0)]
+    context_takeover: usize,
     /// Agree on no compression.
     #[arg(long)]
     no_compression: bool,
@@ -52,7 +71,8 @@ fn accept(req: &HttpRequest, options: &Options) -> Result<Accept, HandshakeError
     lines(header::SEC_WEBSOCKET_VERSION).for_each(|line| handshake.version(line));
     lines(header::SEC_WEBSOCKET_KEY).for_each(|line| handshake.key(line));
     if !options.no_compression {
-        lines(header::SEC_WEBSOCKET_EXTENSIONS).for_each(|line| handshake.extensions(line));
+        lines(header::SEC_WEBSOCKET_EXTENSIONS)
+            .for_each(|line| handshake.extensions_within(line, options.context_takeover));
     }
     handshake.accept()
 }
@@ -152,10 +172,43 @@ impl MessageBody for Echo {
     }
 }
 
-#[actix_web::main]
-async fn main() -> std::io::Result<()> {
-    env_logger::init();
-    let options = Options::parse();
+/// Answers inside the socket's own actor.
+struct Answer;
+
+impl SocketHandler for Answer {
+    fn on_message(&mut self, socket: &Socket, data: Data) {
+        if let Err(error) = socket.try_send(data) {
+            log::warn!("{socket:?}: {error}");
+            socket.close();
+        }
+    }
+}
+
+/// Serves by the whole server.
+async fn whole(options: Options) -> std::io::Result<()> {
+    let mut config = Config::default();
+    config.bare = true;
+    config.handover = !options.no_handover;
+    config.ping_interval = NEVER;
+    config.max_http_buffer_size = options.max_message;
+    config.max_buffered_bytes = 2 * options.max_message;
+    config.per_message_deflate = (!options.no_compression).then(|| {
+        let mut deflate = PerMessageDeflate::default();
+        deflate.threshold = options.threshold;
+        deflate.context_takeover = options.context_takeover;
+        deflate
+    });
+    let server = Server::builder().config(config).behavior(|_, _| Answer).start();
+    let listener = engineio::listen(&server, ("127.0.0.1", options.port))?.workers(1);
+    for address in listener.addresses()? {
+        println!("listening on ws://{address}/engine.io/?EIO=4&transport=websocket");
+    }
+    std::io::stdout().flush()?;
+    listener.run().await
+}
+
+/// Serves by the WebSocket layer alone.
+async fn layer(options: Options) -> std::io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port))?;
     println!("listening on ws://{}", listener.local_addr()?);
     std::io::stdout().flush()?;
@@ -170,4 +223,14 @@ async fn main() -> std::io::Result<()> {
     .listen(listener)?
     .run()
     .await
+}
+
+#[actix_web::main]
+async fn main() -> std::io::Result<()> {
+    env_logger::init();
+    let options = Options::parse();
+    match options.layer {
+        true => layer(options).await,
+        false => whole(options).await,
+    }
 }

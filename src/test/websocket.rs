@@ -137,7 +137,7 @@ impl WebSocket {
                 Outbound::Close(code, reason) => {
                     close = Some(CloseFrame {
                         code: Some(code),
-                        reason: reason,
+                        reason,
                     });
                 }
             });

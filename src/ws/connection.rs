@@ -19,8 +19,8 @@ mod reading;
 /// How long the peer's close frame is awaited after ours (RFC 6455 section 7.1.1 leaves it to the server).
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How hard compression tries, unless [`Connection::deflate_level`] says otherwise: zlib's own default, as in `ws`.
-const DEFAULT_LEVEL: u8 = 6;
+/// How hard compression tries, unless [`Connection::deflate_level`] says otherwise.
+const DEFAULT_LEVEL: u8 = 4;
 
 /// How many pings one read is answered; of more than these the first ones are not (RFC 6455 section 5.5.3).
 pub const MAX_PONGS: usize = 16;

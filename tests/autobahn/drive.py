@@ -1,10 +1,12 @@
 """Starts the echo server, lets Autobahn's client drive it, and judges what the client says of each case.
 
-drive.py SERVER [--full] [AGENT ...]: the agents are the ways of serving in AGENTS, all of them if none is named.
+drive.py SERVER [--full] [AGENT ...]: the agents are the ways of serving in AGENTS, all of them if none is named. Two
+at a time are driven: the suite's client keeps one core busy.
 """
 
 import argparse
 import collections
+import concurrent.futures
 import dataclasses
 import json
 import pathlib
@@ -20,12 +22,20 @@ class Agent:
     """A way in which the server serves."""
 
     flags: list
-    deflate: bool  # does it agree on permessage-deflate?
+    plain: bool = True  # are the sections wanted that have nothing to do with compression?
+    deflate: bool = True  # those that have: does it agree on permessage-deflate?
+    sample: bool = False  # is a sample of 9, 12 and 13 all that is wanted, even of a full run?
 
 
+# The whole server with the TCP connection handed over ("raw"), or left in the HTTP server ("body"); and the WebSocket
+# layer alone.
 AGENTS = {
-    "deflate": Agent([], True),
-    "plain": Agent(["--no-compression"], False),
+    "raw": Agent([]),
+    "body": Agent(["--no-handover"]),
+    "raw, context takeover": Agent(["--context-takeover", "65536"], plain=False),
+    "raw, no deflate": Agent(["--no-compression"], deflate=False),
+    "body, no deflate": Agent(["--no-handover", "--no-compression"], deflate=False),
+    "layer": Agent(["--layer"], sample=True),
 }
 
 ALWAYS = [f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 10)]
@@ -36,14 +46,21 @@ SAMPLE_DEFLATE = [
     *("13.1.3", "13.2.2", "13.3.3", "13.4.2", "13.5.3", "13.6.2", "13.7.4"),
 ]
 GOOD = {"OK", "INFORMATIONAL"}
-# A case that is answered in another order than the suite prefers, by number, with the reason. None so far.
-NON_STRICT = {}
+# Here a broken frame comes in the same read as a message. On the body path the reader fails the connection at once, as
+# RFC 6455 section 7.1.7 has it, while the socket's actor is told of the message only then: its answer comes too late.
+# The other ways of serving answer first.
+NON_STRICT = dict.fromkeys(
+    ["body", "body, no deflate"],
+    {"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15"},
+)
 
 
-def cases(full, deflate):
-    if full:
-        return [*ALWAYS, "9.*", *(["12.*", "13.*"] if deflate else [])]
-    return [*ALWAYS, *SAMPLE, *(SAMPLE_DEFLATE if deflate else [])]
+def cases(agent, full):
+    full = full and not agent.sample
+    wanted = [*ALWAYS, *(["9.*"] if full else SAMPLE)] if agent.plain else []
+    if agent.deflate:
+        wanted += ["12.*", "13.*"] if full else SAMPLE_DEFLATE
+    return wanted
 
 
 def drive(server, full, name):
@@ -55,7 +72,7 @@ def drive(server, full, name):
         spec = {
             "outdir": str(OUTPUT / name),
             "servers": [{"agent": name, "url": url}],
-            "cases": cases(full, agent.deflate),
+            "cases": cases(agent, full),
             "exclude-cases": [],
             "exclude-agent-cases": {},
         }
@@ -79,7 +96,7 @@ def judge(name, results):
     """Prints the cases that are wrong, and counts; returns whether all is well."""
 
     def allowed(case, verdict):
-        return verdict in GOOD or (verdict == "NON-STRICT" and case in NON_STRICT)
+        return verdict in GOOD or (verdict == "NON-STRICT" and case in NON_STRICT.get(name, ()))
 
     wrong = 0
     for case, result in sorted(results.items(), key=lambda item: [int(part) for part in item[0].split(".")]):
@@ -115,12 +132,14 @@ def main():
     if unknown := set(options.agents) - set(AGENTS):
         parser.error(f"no such agent: {', '.join(unknown)}")
     if not pathlib.Path(options.server).exists():
-        advice = "`cargo build --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
+        advice = "`cargo build --features bare --example ws_echo` makes it, or set ENGINEIO_WS_ECHO"
         parser.error(f"no server at {options.server}: {advice}")
     outcomes, well = {}, True
-    for name in options.agents or AGENTS:
-        outcomes[name] = drive(options.server, options.full, name)
-        well &= judge(name, outcomes[name])
+    names = options.agents or AGENTS
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        driven = pool.map(lambda name: drive(options.server, options.full, name), names)
+        for name, outcomes[name] in zip(names, driven):
+            well &= judge(name, outcomes[name])
     if options.full:
         print(f"\n{table(outcomes)}")
     return 0 if well else 1

@@ -244,11 +244,15 @@ for (const budget of [0, 65_536]) describe(`permessage-deflate abused, ${budget}
     const big = `x${json(900_000)}`;
     assert.equal(await neighbour.echo(big), big);
     const before = peak();
-    await Promise.all(cases.map(async ([name, frames, code]) => {
+    const abuse = cases.map(async ([name, frames, code]) => {
       const socket = await compressed();
       frames.forEach((bytes) => socket.ws._socket.write(bytes));
       assert.equal(await socket.end(), code, name);
-    }));
+    });
+    let over = false;
+    const ended = Promise.all(abuse).finally(() => { over = true; });
+    while (!over) assert.equal(await neighbour.echo(json(2000)), json(2000), "meanwhile");
+    await ended;
     assert.equal(await neighbour.echo(big), big);
     const plain = await RawSocket.open(server, 4, {}, { perMessageDeflate: false });
     plain.ws._socket.write(frame(0xc1, squeeze(Buffer.from("4hello"))));

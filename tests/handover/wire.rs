@@ -67,6 +67,18 @@ fn a_peer_that_breaks_the_protocol_and_goes_on() {
     assert_eq!(ends(&told, 1)[0].0, CloseReason::TransportError);
 }
 
+/// Pongs do not wait behind the answers to what came after their pings.
+#[test]
+fn a_ping_in_front_of_a_message() {
+    let (running, _told) = witnessed(1, patient());
+    let mut websocket = WebSocket::open(running.address);
+    let bytes = [frame(9, b"first"), frame(1, b"4second")].concat();
+    websocket.http.stream.write_all(&bytes).expect("it is taken");
+    let frames = [websocket.frame(), websocket.frame()];
+    let frames = frames.map(|frame| frame.expect("the connection lives"));
+    assert_eq!(frames, [(10, b"first".to_vec()), (1, b"4second".to_vec())]);
+}
+
 /// An attempt ends at its timeout, whatever its peer takes.
 #[test]
 fn an_upgrade_whose_peer_floods_it_and_reads_nothing() {

@@ -29,7 +29,7 @@ fn polling_from_1024() -> HttpCompression {
 
 fn messages_from_1024() -> PerMessageDeflate {
     let deflate = PerMessageDeflate::default();
-    assert_eq!((deflate.threshold, deflate.level), (1024, 6));
+    assert_eq!((deflate.threshold, deflate.level), (1024, 4));
     assert_eq!(deflate.context_takeover, 0);
     deflate
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::SocketActor;
 use super::aside::Aside;
-use crate::actor::transport::{Arrival, Glance, Inbound, Link, Outbound, decode};
+use crate::actor::transport::{Arrival, Bare, Glance, Inbound, Link, Outbound};
 use crate::proto::{Packet, Probe};
 
 impl SocketActor {
@@ -94,8 +94,9 @@ impl SocketActor {
     /// Tells the application of what came in, in batches. Returns what comes next for the session, if it is known.
     fn tell_inbound(&mut self, now: Instant, inbound: &mut VecDeque<Inbound>) -> Option<Arrival> {
         let revision = self.session.revision();
+        let bare = Bare::of(self.socket.server().config());
         let mut poll = || match inbound.pop_front() {
-            Some(message) => Arrival::of(decode(message, revision)),
+            Some(message) => Arrival::of(bare.decode(message, revision)),
             None => Arrival::Nothing,
         };
         if !self.session.takes_messages() {

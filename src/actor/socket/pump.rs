@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::{SocketActor, TURN};
 use crate::actor::clock;
 use crate::actor::messages::Send;
-use crate::actor::transport::{Arrival, Handed, Wire};
+use crate::actor::transport::{Arrival, Bare, Handed, Wire};
 use crate::proto::{Close, CloseReason, Packet, cost};
 
 /// Runs as long as its actor has a connection. Polled with every wake of the actor, behind its mailbox.
@@ -38,7 +38,7 @@ impl SocketActor {
         ctx: &mut actix::Context<Self>,
     ) {
         let quiet_until = quiet_for.map(|quiet_for| clock::now() + quiet_for);
-        match Wire::new(handed, quiet_until) {
+        match Wire::new(handed, quiet_until, Bare::of(self.socket.server().config())) {
             Ok(wire) => {
                 self.wire = Some(Box::new(wire));
                 ctx.spawn(Pump);
@@ -145,7 +145,11 @@ impl SocketActor {
         }
         self.open_lane();
         let mut wire = self.wire.take()?;
-        let batch = self.tell_batch(|| wire.poll_arrival(now, revision));
+        let batch = self.tell_batch(|| match wire.poll_arrival(now, revision) {
+            // The pong to a ping in front of it comes before what answers it.
+            Arrival::Message(data) if wire.has_transmit() => Arrival::Other(Ok(Packet::message(data))),
+            arrival => arrival,
+        });
         self.wire = Some(wire);
         self.finish_batch(now, batch)
     }

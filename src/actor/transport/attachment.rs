@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::bare::Bare;
 use super::link::{Inbound, Link, Outbound};
 use super::offer::{Carrier, Offer};
 use crate::actor::clock;
@@ -26,10 +27,6 @@ const NO_CODE: u16 = 1005;
 
 /// What stands for the code if there was no close frame (RFC 6455 section 7.4.1).
 const NO_CLOSE_FRAME: u16 = 1006;
-
-/// How long a peer that broke the protocol is listened to: reading on for a moment keeps the close frame that says
-/// what was wrong from being lost to a reset.
-pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// A WebSocket's tie to its socket, from its 101 to its end. While it is an upgrade that is not through yet it
 /// speaks to the socket by `Probe`, `Upgrade` and `ProbeLost` only, then by its link.
@@ -251,9 +248,14 @@ impl Drop for Attachment {
 
 /// What the peer of a socket may send.
 pub(super) fn limits(socket: &Socket) -> Limits {
+    let server = socket.server();
+    let config = server.config();
     Limits {
-        max_message: socket.server().config().max_http_buffer_size,
-        max_fragments: MAX_FRAGMENTS,
+        max_message: config.max_http_buffer_size,
+        max_fragments: match Bare::of(config).is_on() {
+            true => usize::MAX,
+            false => MAX_FRAGMENTS,
+        },
     }
 }
 

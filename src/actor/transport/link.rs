@@ -8,6 +8,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::bare::Bare;
 use super::output::{self, Output};
 use super::pool::{self, Pool};
 use crate::actor::handle::Socket;
@@ -252,6 +253,7 @@ impl Link {
         Some(Output {
             bytes: output::take(),
             encoding,
+            bare: Bare::of(self.socket.server().config()),
             room,
         })
     }

@@ -3,7 +3,9 @@
 
 mod alarm;
 mod attachment;
+mod bare;
 mod handover;
+mod linger;
 mod link;
 mod offer;
 mod output;
@@ -17,7 +19,9 @@ pub(crate) use alarm::Alarm;
 #[cfg(any(feature = "test", feature = "ws_engine"))]
 pub(crate) use attachment::Attachment;
 pub(super) use attachment::OPEN_DELAY;
+#[cfg(feature = "test")]
 pub(crate) use attachment::decode;
+pub(super) use bare::Bare;
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
 pub(crate) use link::{Inbound, Link, Outbound};
@@ -29,7 +33,4 @@ pub(crate) use websocket::WebSocketTransport;
 pub(crate) use wire::Handed;
 pub(super) use wire::{Arrival, Wire};
 #[cfg(feature = "ws_engine")]
-pub(crate) use {
-    attachment::{Failed, LINGER},
-    websocket::CHUNK,
-};
+pub(crate) use {attachment::Failed, linger::LINGER, websocket::CHUNK};

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use bytes::{Bytes, BytesMut};
 
+use super::bare::Bare;
 use crate::proto::FrameRef;
 use crate::ws::Encoding;
 
@@ -32,6 +33,7 @@ pub(super) fn give(mut buffer: BytesMut) {
 pub(in crate::actor) struct Output {
     pub(super) bytes: BytesMut,
     pub(super) encoding: Encoding,
+    pub(super) bare: Bare,
     /// No more messages when there are so many bytes.
     pub(super) room: usize,
 }
@@ -47,7 +49,9 @@ impl Output {
     #[inline]
     pub(in crate::actor) fn put(&mut self, frame: FrameRef<'_>, compress: bool) {
         let encoding = if compress { self.encoding } else { Encoding::PLAIN };
-        encoding.put(frame.is_text, frame.prefix, frame.payload, &mut self.bytes);
+        if let Some(prefix) = self.bare.prefix(frame) {
+            encoding.put(frame.is_text, prefix, frame.payload, &mut self.bytes);
+        }
     }
 
     /// What was put, in memory of its own.

@@ -8,11 +8,13 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::alarm::Alarm;
-use super::attachment::{Attachment, Failed, LINGER, limits};
+use super::attachment::{Attachment, Failed, limits};
+use super::bare::Bare;
+use super::linger::Linger;
 use super::link::{Link, Outbound};
 use crate::actor::clock;
 use crate::actor::handle::Socket;
-use crate::proto::ProbeId;
+use crate::proto::{FrameRef, ProbeId};
 use crate::ws::deflate::Agreement;
 use crate::ws::{CloseCode, Connection};
 
@@ -39,7 +41,7 @@ pub(crate) struct WebSocketTransport {
     /// Runs while something is awaited of the peer, until [`deadline`](Self::deadline).
     alarm: Alarm,
     /// Until when a peer that broke the protocol is listened to.
-    linger: Option<Instant>,
+    linger: Option<Linger>,
     ended: bool,
 }
 
@@ -90,13 +92,16 @@ impl WebSocketTransport {
 
     /// Bytes came in.
     pub(crate) fn receive(&mut self, bytes: Bytes) {
+        if let Some(linger) = &mut self.linger {
+            linger.heard(clock::now());
+        }
         self.connection.receive(bytes);
-        let mut batch = Attachment::batch();
+        let (bare, mut batch) = (Bare::of(self.socket().server().config()), Attachment::batch());
         let end = loop {
             if self.attachment.handed_over().is_some() {
                 break Ok(());
             }
-            match self.connection.poll_prefixed() {
+            match bare.poll(&mut self.connection) {
                 Ok(Some(message)) => {
                     let handled = self.attachment.handle_message(message, &mut batch);
                     self.close_if_failed(handled);
@@ -110,7 +115,7 @@ impl WebSocketTransport {
             Ok(()) if self.connection.is_closed() => self.attachment.lost(self.connection.close_received()),
             Ok(()) => {}
             Err(error) => {
-                self.linger = Some(clock::now() + LINGER);
+                self.linger = Some(Linger::new(clock::now()));
                 self.attachment.broken(error);
             }
         }
@@ -144,6 +149,7 @@ impl WebSocketTransport {
 
     /// Turns what the socket wants sent into bytes. Returns them if they were encoded already, and are all there is.
     fn take_outbound(&mut self, cx: &Context<'_>, out: &mut BytesMut) -> Option<Bytes> {
+        let bare = Bare::of(self.socket().server().config());
         let (connection, mut whole) = (&mut self.connection, None);
         self.attachment
             .take_outbound(CHUNK, cx.waker(), |item, left| match item {
@@ -151,11 +157,15 @@ impl WebSocketTransport {
                     if out.capacity() == 0 {
                         out.reserve(left.min(CHUNK));
                     }
-                    let (is_text, payload) = (frame.data.is_text(), frame.data.as_bytes());
+                    let frame = frame.borrow();
+                    let Some(prefix) = bare.prefix(frame) else {
+                        return;
+                    };
+                    let FrameRef { is_text, payload, .. } = frame;
                     if compress {
-                        connection.send_compressed(is_text, frame.prefix, payload, out);
+                        connection.send_compressed(is_text, prefix, payload, out);
                     } else {
-                        connection.send(is_text, frame.prefix, payload, out);
+                        connection.send(is_text, prefix, payload, out);
                     }
                 }
                 Outbound::Encoded(frames)
@@ -184,7 +194,8 @@ impl WebSocketTransport {
         if self.connection.is_open() {
             return self.attachment.deadline();
         }
-        self.connection.deadline().or(self.linger)
+        let linger = self.linger.as_ref().map(Linger::deadline);
+        self.connection.deadline().or(linger)
     }
 
     /// Acts on the deadline if it is there, else sees to it that `cx` is woken then. Returns whether it acted.

@@ -12,7 +12,9 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
-use super::attachment::{LINGER, broken, ended};
+use super::attachment::{broken, ended};
+use super::bare::Bare;
+use super::linger::Linger;
 use super::link::{Link, Outbound};
 use super::output::{self, Output};
 use super::stream::Stream;
@@ -93,6 +95,7 @@ pub(in crate::actor) struct Wire {
     pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
+    bare: Bare,
 }
 
 /// What is different for a moment.
@@ -100,8 +103,8 @@ pub(in crate::actor) struct Wire {
 enum Pause {
     /// Nothing leaves before, nothing is read.
     Quiet(Instant),
-    /// The peer broke the protocol, and is listened to until then.
-    Linger(Instant),
+    /// The peer broke the protocol, and is listened to for a while.
+    Linger(Linger),
 }
 
 /// What a WebSocket has brought.
@@ -133,7 +136,11 @@ impl Arrival {
 impl Wire {
     /// # Errors
     /// When the system does not let this thread watch the connection.
-    pub(in crate::actor) fn new(mut handed: Handed, quiet_until: Option<Instant>) -> io::Result<Self> {
+    pub(in crate::actor) fn new(
+        mut handed: Handed,
+        quiet_until: Option<Instant>,
+        bare: Bare,
+    ) -> io::Result<Self> {
         handed.io.bring_here()?;
         Ok(Wire {
             io: handed.io,
@@ -142,6 +149,7 @@ impl Wire {
             blocked: false,
             pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
+            bare,
         })
     }
 
@@ -161,6 +169,9 @@ impl Wire {
         });
         match ready!(read) {
             Some(bytes) => {
+                if let Some(Pause::Linger(linger)) = self.pause.as_deref_mut() {
+                    linger.heard(clock::now());
+                }
                 self.connection.receive_mut(bytes);
                 COPY.set(COPY.get().saturating_sub(1));
                 Poll::Ready(Ok(()))
@@ -172,6 +183,12 @@ impl Wire {
         }
     }
 
+    /// Whether answers to pings wait, which come before what is pushed.
+    #[inline]
+    pub(in crate::actor) fn has_transmit(&self) -> bool {
+        self.connection.has_transmit()
+    }
+
     /// Whether something was read and is not [polled](Self::poll_arrival) yet.
     #[inline]
     pub(in crate::actor) fn has_input(&self) -> bool {
@@ -181,25 +198,25 @@ impl Wire {
     /// What comes next of what was read.
     #[inline]
     pub(in crate::actor) fn poll_arrival(&mut self, now: Instant, revision: Revision) -> Arrival {
+        if self.bare.is_on() {
+            return self.poll_any(now, revision);
+        }
         match self.connection.poll_text_after(PacketType::Message.digit()) {
-            Ok(Some(text)) if COPY.get() == 0 => Arrival::Message(Data::Text(text)),
-            Ok(Some(text)) => Arrival::Message(Data::Text(unshare_text(text))),
+            Ok(Some(text)) => {
+                let text = if COPY.get() > 0 { unshare_text(text) } else { text };
+                Arrival::Message(Data::Text(text))
+            }
             Ok(None) => self.poll_any(now, revision),
             Err(error) => self.broken(now, error),
         }
     }
 
     fn poll_any(&mut self, now: Instant, revision: Revision) -> Arrival {
-        let packet = match self.connection.poll_prefixed() {
-            Ok(Some((Some(prefix), Message::Text(text)))) => {
-                let text = if COPY.get() > 0 { unshare_text(text) } else { text };
-                Packet::from_parts(prefix, text, revision)
+        let packet = match self.bare.poll(&mut self.connection) {
+            Ok(Some((prefix, message))) => {
+                let message = if COPY.get() > 0 { unshare(message) } else { message };
+                self.bare.decode((prefix, message), revision)
             }
-            Ok(Some((_, Message::Binary(bytes)))) => {
-                let bytes = if COPY.get() > 0 { unshare(bytes) } else { bytes };
-                Packet::from_binary(bytes, revision)
-            }
-            Ok(Some((None, Message::Text(text)))) => Packet::from_text(text, revision),
             Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
                 return Arrival::Lost(ended(self.connection.close_received()));
             }
@@ -212,7 +229,7 @@ impl Wire {
     /// The peer broke the protocol. Reading on for a moment keeps the close frame from being lost to a reset.
     #[cold]
     fn broken(&mut self, now: Instant, error: ProtocolError) -> Arrival {
-        self.pause = Some(Box::new(Pause::Linger(now + LINGER)));
+        self.pause = Some(Box::new(Pause::Linger(Linger::new(now))));
         Arrival::Lost(broken(error, self.connection.limits()))
     }
 
@@ -226,12 +243,15 @@ impl Wire {
     /// without their connection.
     pub(in crate::actor) fn lend_output(&mut self) -> Option<Output> {
         let encoding = self.encoding().filter(|_| self.has_room())?;
+        let mut bytes = match self.unsent.capacity() {
+            0 => output::take(),
+            _ => std::mem::take(&mut self.unsent),
+        };
+        self.connection.transmit(&mut bytes);
         Some(Output {
-            bytes: match self.unsent.capacity() {
-                0 => output::take(),
-                _ => std::mem::take(&mut self.unsent),
-            },
+            bytes,
             encoding,
+            bare: self.bare,
             room: WRITE_SIZE,
         })
     }
@@ -250,12 +270,13 @@ impl Wire {
         if self.unsent.capacity() == 0 {
             self.unsent = output::take();
         }
-        let FrameRef {
-            prefix,
-            is_text,
-            payload,
-        } = frame;
+        let FrameRef { is_text, payload, .. } = frame;
+        let Some(prefix) = self.bare.prefix(frame) else {
+            return;
+        };
         let out = &mut self.unsent;
+        // The answers to pings that came before the message that this one answers.
+        self.connection.transmit(out);
         if compress {
             self.connection.send_compressed(is_text, prefix, payload, out);
         } else {
@@ -273,6 +294,7 @@ impl Wire {
         if self.unsent.capacity() == 0 {
             self.unsent = output::take();
         }
+        self.connection.transmit(&mut self.unsent);
         self.connection.send_encoded(frame, &mut self.unsent);
     }
 
@@ -295,6 +317,10 @@ impl Wire {
             self.unsent = unsent;
         } else {
             output::give(unsent);
+        }
+        if !self.blocked && self.linger().is_some() {
+            // The close frame that says what was wrong was the last: a peer that waits for the end need not wait longer.
+            let _ = Pin::new(&mut self.io).poll_shutdown(cx);
         }
         !self.blocked
     }
@@ -355,7 +381,7 @@ impl Wire {
 
     fn linger(&self) -> Option<Instant> {
         match self.pause.as_deref() {
-            Some(Pause::Linger(until)) => Some(*until),
+            Some(Pause::Linger(linger)) => Some(linger.deadline()),
             Some(Pause::Quiet(_)) | None => None,
         }
     }
@@ -368,8 +394,9 @@ impl Wire {
 
     /// Time has passed.
     pub(in crate::actor) fn handle_timeout(&mut self, now: Instant) {
-        self.pause.take_if(|pause| match **pause {
-            Pause::Quiet(until) | Pause::Linger(until) => until <= now,
+        self.pause.take_if(|pause| match &**pause {
+            Pause::Quiet(until) => *until <= now,
+            Pause::Linger(linger) => linger.deadline() <= now,
         });
         self.connection.handle_timeout(now);
     }
@@ -398,18 +425,18 @@ fn say_goodbye(io: &mut Stream, connection: &mut Connection, unsent: &mut BytesM
 
 /// The same in memory of its own, if it is small.
 #[cold]
+fn unshare(message: Message) -> Message {
+    match message {
+        Message::Text(text) => Message::Text(unshare_text(text)),
+        Message::Binary(bytes) if bytes.len() < SMALL => Message::Binary(Bytes::copy_from_slice(&bytes)),
+        large => large,
+    }
+}
+
+#[cold]
 fn unshare_text(text: ByteString) -> ByteString {
     match text.len() < SMALL {
         true => ByteString::from(&*text),
         false => text,
-    }
-}
-
-/// The same for bytes.
-#[cold]
-fn unshare(bytes: Bytes) -> Bytes {
-    match bytes.len() < SMALL {
-        true => Bytes::copy_from_slice(&bytes),
-        false => bytes,
     }
 }
