@@ -136,7 +136,7 @@ impl WebSocket {
                 Outbound::Close(code, reason) => {
                     close = Some(CloseFrame {
                         code: Some(code),
-                        reason: reason,
+                        reason,
                     });
                 }
             });
