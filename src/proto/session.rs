@@ -244,14 +244,20 @@ impl Session {
     /// Tells the session that its driver hands it no input, because the application lags, or that it does so again.
     /// Meanwhile the client is not held to what it cannot be heard to do: pings go on, but its silence ends nothing,
     /// and no push is overdue.
+    #[inline]
     pub fn hold_input(&mut self, now: Instant, holds: bool) {
         if std::mem::replace(&mut self.holds_input, holds) && !holds {
-            // What was sent meanwhile is still to be read.
-            self.heartbeat.excuse(pace(&self.config), now);
-            let deadline = now + self.config.ping_timeout;
-            if let Some(push) = self.state.push_mut() {
-                push.deadline = push.deadline.max(deadline);
-            }
+            self.take_input_again(now);
+        }
+    }
+
+    /// What was sent meanwhile is still to be read.
+    #[cold]
+    fn take_input_again(&mut self, now: Instant) {
+        self.heartbeat.excuse(pace(&self.config), now);
+        let deadline = now + self.config.ping_timeout;
+        if let Some(push) = self.state.push_mut() {
+            push.deadline = push.deadline.max(deadline);
         }
     }
 

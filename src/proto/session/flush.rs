@@ -62,6 +62,7 @@ impl Session {
     }
 
     /// A closing session closes as soon as everything has left; a poll takes the rest along with it.
+    #[inline]
     pub(super) fn finish_closing(&mut self) {
         if let State::Closing {
             link: Link::WebSocket(_),
