@@ -50,10 +50,10 @@ fn levels_differ() {
         let mut connection = Connection::with_deflate(LIMITS, windows(15), 0).deflate_level(level);
         compressed(&mut connection, &json).len()
     };
-    assert!(len(1) > len(6) && len(6) >= len(9));
+    assert!(len(1) > len(4) && len(4) >= len(6) && len(6) >= len(9));
     assert_eq!((len(0), len(255)), (len(1), len(9)), "cut to what there is");
     let unsaid = compressed(&mut Connection::with_deflate(LIMITS, windows(15), 0), &json).len();
-    assert_eq!(unsaid, len(6));
+    assert_eq!(unsaid, len(4));
     // Without an agreement there is nothing to set.
     let mut out = BytesMut::new();
     connection()
