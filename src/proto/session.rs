@@ -294,6 +294,10 @@ impl Session {
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
+            // Mostly there is nothing, and this is asked often.
+            if matches!(self.state, State::Open(Link::WebSocket(_))) {
+                return None;
+            }
             self.flush_poll();
             self.finish_closing();
         }

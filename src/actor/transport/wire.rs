@@ -32,6 +32,9 @@ const WRITE_SIZE: usize = 64 * 1024;
 /// A message of fewer bytes is copied while messages are being kept.
 const SMALL: usize = READ_SIZE / 4;
 
+/// A read of at most so many bytes is copied whole instead: a message that is kept keeps no more than that.
+const SMALL_READ: usize = 1024;
+
 /// How many reads are copied after one whose messages were kept.
 const COPIED_READS: u32 = 64;
 
@@ -95,6 +98,8 @@ pub(in crate::actor) struct Wire {
     pause: Option<Box<Pause>>,
     /// The connection is gone.
     gone: bool,
+    /// Small messages of what was read last are copied.
+    copies: bool,
     bare: Bare,
 }
 
@@ -149,6 +154,7 @@ impl Wire {
             blocked: false,
             pause: quiet_until.map(|until| Box::new(Pause::Quiet(until))),
             gone: false,
+            copies: false,
             bare,
         })
     }
@@ -172,8 +178,14 @@ impl Wire {
                 if let Some(Pause::Linger(linger)) = self.pause.as_deref_mut() {
                     linger.heard(clock::now());
                 }
-                self.connection.receive_mut(bytes);
-                COPY.set(COPY.get().saturating_sub(1));
+                let left = COPY.get();
+                let is_small = bytes.len() <= SMALL_READ;
+                self.copies = left > 0 && !is_small;
+                match left > 0 && is_small {
+                    true => self.connection.receive_mut(BytesMut::from(&*bytes)),
+                    false => self.connection.receive_mut(bytes),
+                }
+                COPY.set(left.saturating_sub(1));
                 Poll::Ready(Ok(()))
             }
             None => {
@@ -198,12 +210,15 @@ impl Wire {
     /// What comes next of what was read.
     #[inline]
     pub(in crate::actor) fn poll_arrival(&mut self, now: Instant, revision: Revision) -> Arrival {
+        if !self.connection.has_input() && !self.connection.is_closed() {
+            return Arrival::Nothing;
+        }
         if self.bare.is_on() {
             return self.poll_any(now, revision);
         }
         match self.connection.poll_text_after(PacketType::Message.digit()) {
             Ok(Some(text)) => {
-                let text = if COPY.get() > 0 { unshare_text(text) } else { text };
+                let text = if self.copies { unshare_text(text) } else { text };
                 Arrival::Message(Data::Text(text))
             }
             Ok(None) => self.poll_any(now, revision),
@@ -214,7 +229,7 @@ impl Wire {
     fn poll_any(&mut self, now: Instant, revision: Revision) -> Arrival {
         let packet = match self.bare.poll(&mut self.connection) {
             Ok(Some((prefix, message))) => {
-                let message = if COPY.get() > 0 { unshare(message) } else { message };
+                let message = if self.copies { unshare(message) } else { message };
                 self.bare.decode((prefix, message), revision)
             }
             Ok(None) if self.connection.is_closed() && self.linger().is_none() => {
