@@ -115,7 +115,7 @@ fn feed(connection: &mut Connection, limits: Limits, chunk: &[u8], fed: usize, o
     let over = connection.is_closed();
     receive(connection, chunk, fed);
     loop {
-        match connection.poll_message() {
+        match next(connection, fed) {
             Ok(None) => break,
             Ok(Some(message)) => {
                 assert!(!over && outcome.error.is_none(), "a message behind the end");
@@ -132,6 +132,24 @@ fn feed(connection: &mut Connection, limits: Limits, chunk: &[u8], fed: usize, o
             }
         }
     }
+}
+
+/// The next message, by one of the ways to it.
+fn next(connection: &mut Connection, fed: usize) -> Result<Option<Message>, ProtocolError> {
+    const PREFIX: u8 = b'4';
+    let joined = |prefix: u8, text: &str| Message::Text(format!("{}{text}", char::from(prefix)).into());
+    if fed.is_multiple_of(3) {
+        return connection.poll_message();
+    }
+    if !fed.is_multiple_of(5)
+        && let Some(text) = connection.poll_text_after(PREFIX)?
+    {
+        return Ok(Some(joined(PREFIX, &text)));
+    }
+    Ok(match connection.poll_prefixed()? {
+        Some((Some(prefix), Message::Text(text))) => Some(joined(prefix, &text)),
+        other => other.map(|(_, message)| message),
+    })
 }
 
 /// By either way in.
