@@ -170,7 +170,7 @@ pub struct OutgoingFrame {
     pub frame: Frame,
     /// Whether it asks for compression.
     pub compress: bool,
-    /// How many of the bytes that [`Session::send`] took leave with it ([`cost`]).
+    /// How many of the bytes that [`Session::send`] took leave with it ([`cost`](super::cost)).
     pub released: usize,
     /// All messages up to this number are flushed once this one is.
     pub number: u64,
