@@ -244,6 +244,11 @@ impl WebSocket {
 
     /// The next frame; `None` at the connection's end.
     pub(crate) fn frame(&mut self) -> Option<Frame> {
+        self.raw_frame().map(|(first, payload)| (first & 15, payload))
+    }
+
+    /// The same with its first byte whole: FIN, the reserved bits and the opcode.
+    pub(crate) fn raw_frame(&mut self) -> Option<Frame> {
         let (size, length) = loop {
             let input = &self.http.input;
             let head = match input.get(1).copied() {
@@ -264,9 +269,9 @@ impl WebSocket {
                 _ => self.http.read()?,
             }
         };
-        let opcode = self.http.input[0] & 15;
+        let first = self.http.input[0];
         let mut frame: Vec<u8> = self.http.input.drain(..size + length).collect();
-        Some((opcode, frame.split_off(size)))
+        Some((first, frame.split_off(size)))
     }
 
     /// The next frame, which is text.

@@ -6,6 +6,7 @@ mod events;
 mod full;
 mod heartbeat;
 mod model;
+mod passing;
 mod polling;
 mod support;
 mod upgrade;

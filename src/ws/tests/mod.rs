@@ -8,6 +8,7 @@ mod encoding;
 mod handshake;
 mod inflate;
 mod messages;
+mod prefixed;
 mod property;
 mod takeover;
 mod utf8;
