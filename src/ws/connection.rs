@@ -238,6 +238,7 @@ impl Connection {
     /// Those of [`poll_message`](Connection::poll_message).
     #[inline]
     pub fn poll_text_after(&mut self, prefix: u8) -> Result<Option<ByteString>, ProtocolError> {
+        debug_assert!(prefix.is_ascii());
         match self.short_message() {
             Some((true, len, mask)) if len > 0 && self.begins_with(prefix, mask) => {
                 let mut payload = self.take_short(len, mask);

@@ -97,12 +97,22 @@ fn an_upgrade_whose_peer_floods_it_and_reads_nothing() {
 /// Who sends faster than it reads is slowed down, and nothing of it is refused.
 #[test]
 fn a_peer_that_sends_all_before_it_reads() {
+    sends_all_before_it_reads(true);
+}
+
+#[test]
+fn the_same_where_nothing_is_handed_over() {
+    sends_all_before_it_reads(false);
+}
+
+fn sends_all_before_it_reads(handover: bool) {
     const MESSAGES: usize = 300;
     let refused = Arc::new(AtomicUsize::new(0));
     let count = refused.clone();
     let running = start(1, move || {
         let mut config = patient();
         config.max_buffered_bytes = 1_000_000;
+        config.handover = handover;
         Server::builder()
             .config(config)
             .on_message(move |socket, data: Data| {

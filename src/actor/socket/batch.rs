@@ -57,7 +57,11 @@ impl SocketActor {
     /// Lets the application's answers out on the short way, if nothing lies in front of them.
     pub(super) fn open_lane(&mut self) {
         let after = fanout::last();
-        self.collect_before(after);
+        if self.seat.awaits(after) {
+            // They come first, but have time: only who sends hurries them.
+            return;
+        }
+        self.collect(after);
         let Some(passing) = self.session.pass() else {
             return;
         };

@@ -46,13 +46,20 @@ impl SocketActor {
 
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     pub(super) fn read(&mut self, now: Instant) -> bool {
-        let takes = self.session.is_reading() && self.takes_input(now);
+        let takes = self.session.is_reading() && self.takes_inbound(now);
         // A look costs a lock, and there is nothing to be seen that was not signalled.
         let Some(aside) = &mut self.aside else {
             return false;
         };
         let more = self.signalled || !aside.inbound.is_empty();
-        if !more || self.turn == 0 || !takes {
+        if !more || self.turn == 0 {
+            return false;
+        }
+        if !takes {
+            if let Some(link) = &aside.link {
+                // The signal was heard: the next one may tell that there is room again.
+                link.glance();
+            }
             return false;
         }
         let mut inbound = std::mem::take(&mut aside.inbound);
@@ -63,7 +70,7 @@ impl SocketActor {
             (inbound, glance) = link.take_inbound();
         }
         let any = !inbound.is_empty();
-        while self.turn > 0 && !inbound.is_empty() && self.takes_input(now) {
+        while self.turn > 0 && !inbound.is_empty() && self.takes_inbound(now) {
             let packet = match self.tell_inbound(now, &mut inbound) {
                 Some(Arrival::Message(data)) => Ok(Packet::message(data)),
                 Some(Arrival::Other(packet)) => packet,
@@ -89,6 +96,12 @@ impl SocketActor {
             return true;
         }
         any
+    }
+
+    /// Whether what came in may be handed on: answers to it have room, unless they will find nobody.
+    fn takes_inbound(&mut self, now: Instant) -> bool {
+        let waits = self.session.is_congested() && self.link().is_some_and(|link| !link.is_lost());
+        !waits && self.takes_input(now)
     }
 
     /// Tells the application of what came in, in batches. Returns what comes next for the session, if it is known.

@@ -190,6 +190,11 @@ impl Link {
         self.lock().glance()
     }
 
+    /// Whether the WebSocket is gone.
+    pub(in crate::actor) fn is_lost(&self) -> bool {
+        self.lock().lost.is_some()
+    }
+
     /// Takes all that the WebSocket has brought; [`give_back`](Self::give_back) the queue. A loss that is seen
     /// besides comes behind it.
     pub(in crate::actor) fn take_inbound(&self) -> (VecDeque<Inbound>, Glance) {
@@ -265,6 +270,10 @@ impl Link {
         }
         let mut once = Some(Outbound::Encoded(output.into_bytes()));
         self.push_outbound(notify, || once.take());
+        debug_assert!(
+            once.is_none() || self.is_lost(),
+            "there was room when it was lent"
+        );
     }
 
     /// A signal comes when what waits to be sent is gone.

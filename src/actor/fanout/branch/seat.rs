@@ -51,10 +51,16 @@ impl Seat {
         self.branch.alarms.borrow_mut().set(due, self.id, is_taken);
     }
 
+    /// Whether broadcasts up to the one of this number were posted and are not handed out.
+    #[inline]
+    pub(in crate::actor) fn awaits(&self, number: u64) -> bool {
+        self.branch.shared.first.load(Ordering::Acquire) <= number
+    }
+
     /// What was posted is handed out now, if it comes before what was sent after the broadcast of this number.
     #[inline]
     pub(in crate::actor) fn hurry(&self, after: u64) {
-        if self.branch.shared.first.load(Ordering::Acquire) <= after {
+        if self.awaits(after) {
             self.branch.hand_out();
         }
     }
