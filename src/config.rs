@@ -95,10 +95,10 @@ pub struct Config {
     /// What becomes of a message for which there is no room in a socket's write buffer, unless
     /// `Socket::set_full_policy` says otherwise for that one. Default [`FullPolicy::Refuse`].
     pub full_policy: FullPolicy,
-    /// How many bytes of a socket's events (messages, and what else its actor is told), 64 more counted for each, may
-    /// wait for the actor that handles it before nothing more is read from its client. What has been read by then, a POST or 64 kB and a message at
-    /// most, comes on top. It goes on when half of it is worked off. Behaviours and closures need no such bound.
-    /// Default 256 kB (256,000).
+    /// How many bytes of a socket's events (messages, and what else its actor is told), 64 more counted for each,
+    /// may wait for the actor that handles it before nothing more is read from its client. What has been read by
+    /// then, a POST or 64 kB and a message at most, comes on top. It goes on when half of it is worked off.
+    /// Behaviours and closures need no such bound. Default 256 kB (256,000).
     pub max_unhandled_bytes: usize,
     /// Which of the handshake's headers `Socket::request()` keeps for the session's life; the factory sees
     /// all of them. Default: none, since a browser's alone are a kilobyte.
