@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 
+use super::event::Event;
 use super::handle::{Server, ServerShared, Socket};
-use super::handler::{Application, Event, Factory, Handling, SocketHandler};
+use super::handler::{Application, Factory, Handling, SocketHandler};
 use super::handshake::Handshake;
 use super::hooks::Hooks;
 use super::limits::Places;

@@ -3,6 +3,7 @@
 mod pressure;
 mod server;
 mod socket;
+mod status;
 
 pub use pressure::Credit;
 pub(crate) use server::OpenError;

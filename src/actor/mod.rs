@@ -4,6 +4,7 @@
 mod builder;
 mod clock;
 mod current;
+mod event;
 mod fanout;
 mod guard;
 mod guarded;
@@ -24,8 +25,9 @@ mod stats;
 pub(crate) mod transport;
 
 pub use builder::{IdError, ServerBuilder};
+pub use event::Event;
 pub use handle::{Credit, Server, Socket};
-pub use handler::{Event, SocketHandler};
+pub use handler::SocketHandler;
 pub(crate) use handshake::{Addresses, Target};
 pub use handshake::{Extensions, Handshake, Headers};
 #[cfg(feature = "serde")]

@@ -3,6 +3,7 @@
 
 mod flush;
 mod full;
+mod open;
 mod passing;
 mod polling;
 mod tally;
@@ -17,9 +18,9 @@ use std::time::{Duration, Instant};
 use super::close::{Close, CloseReason, Detail, SendError};
 use super::event::{Event, Events, Output};
 use super::queue::Queue;
-use super::state::{Link, Polling, State, WebSocket};
+use super::state::{Link, State};
 use super::timer::{Beat, Heartbeat, Pace};
-use super::{Packet, PacketType, ReadyState, Revision, Sid, Transport, Transports, handshake};
+use super::{Packet, PacketType, ReadyState, Revision, Transport};
 use crate::{Config, Data};
 
 /// How long a closing session waits for the poll that takes its last packets (engine.io's figure).
@@ -125,51 +126,6 @@ impl Session {
             last_reply: None,
             tally: Tally::default(),
         }
-    }
-
-    /// Opens the session on `transport`. The open packet and the initial packet come before anything
-    /// that was sent while opening; on polling they travel alone, in the answer to the handshake
-    /// (which is the first [`handle_poll`](Self::handle_poll)), as engine.io's do.
-    pub fn open(&mut self, now: Instant, transport: Transport, sid: &Sid) {
-        if !matches!(self.state, State::Opening { .. }) {
-            return;
-        }
-        let mut packets = vec![self.open_packet(transport, sid)];
-        packets.extend(self.config.initial_packet.clone().map(Packet::message));
-        let handshake = packets.len();
-        for packet in packets.into_iter().rev() {
-            self.created(&packet);
-            self.buffered += cost(&packet.data);
-            self.buffer.push_front(Outgoing {
-                packet,
-                compress: true,
-                number: 0,
-                key: None,
-            });
-        }
-        let link = match transport {
-            Transport::Polling => Link::Polling(Box::new(Polling {
-                handshake,
-                ..Polling::default()
-            })),
-            Transport::WebSocket => Link::WebSocket(WebSocket::default()),
-        };
-        self.state.open(link, now + CLOSE_TIMEOUT);
-        self.heartbeat = Heartbeat::new(self.revision, pace(&self.config), now);
-    }
-
-    fn open_packet(&self, transport: Transport, sid: &Sid) -> Packet {
-        let upgrades = match self.config.allow_upgrades {
-            true => transport.upgrades_to() & self.config.transports,
-            false => Transports::none(),
-        };
-        handshake::open_packet(
-            sid,
-            upgrades.iter(),
-            self.config.ping_interval,
-            self.config.ping_timeout,
-            self.config.max_http_buffer_size,
-        )
     }
 
     /// The revision of the protocol that this session speaks.

@@ -8,6 +8,7 @@ use actix::Addr;
 
 use super::Server;
 use super::pressure::Pressure;
+use super::status::Status;
 use crate::Data;
 use crate::actor::current::{self, Command};
 use crate::actor::fanout::{self, Branch, SeatId};
@@ -379,39 +380,5 @@ impl std::fmt::Debug for Socket {
             .field("ready_state", &self.ready_state())
             .field("transport", &self.transport())
             .finish_non_exhaustive()
-    }
-}
-
-/// What of a session everybody may see, in one byte.
-#[derive(Clone, Copy, PartialEq)]
-struct Status {
-    state: ReadyState,
-    transport: Transport,
-    upgraded: bool,
-}
-
-impl Status {
-    fn pack(self) -> u8 {
-        let transport = u8::from(self.transport == Transport::WebSocket);
-        self.state as u8 | transport << 2 | u8::from(self.upgraded) << 3
-    }
-
-    fn unpack(bits: u8) -> Self {
-        let state = match bits & 3 {
-            0 => ReadyState::Opening,
-            1 => ReadyState::Open,
-            2 => ReadyState::Closing,
-            _ => ReadyState::Closed,
-        };
-        let transport = if bits & 4 == 0 {
-            Transport::Polling
-        } else {
-            Transport::WebSocket
-        };
-        Status {
-            state,
-            transport,
-            upgraded: bits & 8 != 0,
-        }
     }
 }

@@ -11,10 +11,10 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use super::handed::Handed;
 use super::link::Link;
 use super::stream::Stream;
 use super::websocket::{WebSocketTransport, connection};
-use super::wire::Handed;
 use crate::actor::handle::Socket;
 use crate::actor::messages::{self, Adopt, WireLost};
 use crate::actor::transport::{Carrier, Offer};

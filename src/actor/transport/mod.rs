@@ -2,8 +2,10 @@
 //! they hear from it. Owns no session state.
 
 mod alarm;
+mod arrival;
 mod attachment;
 mod bare;
+mod handed;
 mod handover;
 mod linger;
 mod link;
@@ -16,12 +18,14 @@ mod websocket;
 mod wire;
 
 pub(crate) use alarm::Alarm;
+pub(super) use arrival::Arrival;
 #[cfg(any(feature = "test", feature = "ws_engine"))]
 pub(crate) use attachment::Attachment;
 pub(super) use attachment::OPEN_DELAY;
 #[cfg(feature = "test")]
 pub(crate) use attachment::decode;
 pub(super) use bare::Bare;
+pub(crate) use handed::Handed;
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
 pub(crate) use link::{Inbound, Link, Outbound};
@@ -30,7 +34,6 @@ pub(super) use output::Output;
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use stream::Stream;
 pub(crate) use websocket::WebSocketTransport;
-pub(crate) use wire::Handed;
-pub(super) use wire::{Arrival, Wire};
+pub(super) use wire::Wire;
 #[cfg(feature = "ws_engine")]
 pub(crate) use {attachment::Failed, linger::LINGER, websocket::CHUNK};

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use super::handed::Handed;
 use super::link::Link;
-use super::wire::Handed;
 use crate::proto::CloseReason;
 
 /// A WebSocket that is offered to a socket.

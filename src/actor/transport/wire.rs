@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -12,15 +12,16 @@ use bytestring::ByteString;
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use super::arrival::Arrival;
 use super::attachment::{broken, ended};
 use super::bare::Bare;
+use super::handed::{Handed, say_goodbye};
 use super::linger::Linger;
-use super::link::{Link, Outbound};
 use super::output::{self, Output};
 use super::stream::Stream;
 use crate::Data;
 use crate::actor::clock;
-use crate::proto::{Close, CloseReason, DecodeError, FrameRef, Packet, PacketType, Revision};
+use crate::proto::{Close, FrameRef, PacketType, Revision};
 use crate::ws::{CloseCode, Connection, Encoding, Message, ProtocolError};
 
 /// How many bytes are read in one go.
@@ -44,45 +45,6 @@ thread_local! {
     static INPUT: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(READ_SIZE));
     /// How many more reads are copied. Somebody keeps messages, and a small one must not keep a whole read.
     static COPY: Cell<u32> = const { Cell::new(0) };
-}
-
-/// A WebSocket on its way to its socket's actor, wherever that runs. Dropped on the way, its peer is told.
-#[derive(Debug)]
-pub(crate) struct Handed {
-    io: Stream,
-    connection: Connection,
-    unsent: BytesMut,
-}
-
-impl Handed {
-    /// A connection, what was read of it, and what of its output was not written yet.
-    pub(super) fn new(io: Stream, connection: Connection, unsent: BytesMut) -> Self {
-        Handed {
-            io,
-            connection,
-            unsent,
-        }
-    }
-
-    /// What was given to the link while it was probed comes first.
-    pub(in crate::actor) fn send_first(&mut self, link: &Link) {
-        link.take_outbound(usize::MAX, Waker::noop(), |item, _| match item {
-            Outbound::Frame { frame, .. } => {
-                let frame = frame.borrow();
-                self.connection
-                    .send(frame.is_text, frame.prefix, frame.payload, &mut self.unsent);
-            }
-            Outbound::Encoded(frames) => {
-                self.connection.send_encoded(&frames, &mut self.unsent);
-            }
-            Outbound::Close(..) => {}
-        });
-    }
-
-    /// Nobody takes it: as much of a goodbye as the connection takes at once.
-    pub(super) fn say_goodbye(mut self) {
-        say_goodbye(&mut self.io, &mut self.connection, &mut self.unsent);
-    }
 }
 
 /// A WebSocket in the hands of its socket's actor.
@@ -110,32 +72,6 @@ enum Pause {
     Quiet(Instant),
     /// The peer broke the protocol, and is listened to for a while.
     Linger(Linger),
-}
-
-/// What a WebSocket has brought.
-#[derive(Debug)]
-pub(in crate::actor) enum Arrival {
-    /// A message.
-    Message(Data),
-    /// Another packet, or what was none.
-    Other(Result<Packet, DecodeError>),
-    /// Nothing more, until it is read again.
-    Nothing,
-    /// It has ended, or broken the protocol: what that means for the session.
-    Lost(Close),
-}
-
-impl Arrival {
-    #[inline]
-    pub(in crate::actor) fn of(packet: Result<Packet, DecodeError>) -> Self {
-        match packet {
-            Ok(Packet {
-                kind: PacketType::Message,
-                data,
-            }) => Arrival::Message(data),
-            other => Arrival::Other(other),
-        }
-    }
 }
 
 impl Wire {
@@ -423,18 +359,6 @@ impl Drop for Wire {
         if !self.gone {
             say_goodbye(&mut self.io, &mut self.connection, &mut self.unsent);
         }
-    }
-}
-
-fn say_goodbye(io: &mut Stream, connection: &mut Connection, unsent: &mut BytesMut) {
-    if connection.is_open() {
-        let reason = CloseReason::TransportClose;
-        let code = CloseCode::new(reason.websocket_code()).unwrap_or(CloseCode::NORMAL);
-        connection.close(clock::now(), code, reason.as_str());
-    }
-    connection.transmit(unsent);
-    if !unsent.is_empty() {
-        io.write_last(unsent);
     }
 }
 
