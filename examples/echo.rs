@@ -16,7 +16,7 @@ use actix_web::http::{KeepAlive, StatusCode};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Parser;
 use engineio::{
-    Config, Cookie, Data, Event, Handshake, KeepHeaders, Origins, PerMessageDeflate, Server, Socket,
+    Config, Cookie, Data, Event, Events, Handshake, KeepHeaders, Origins, PerMessageDeflate, Server, Socket,
     SocketHandler, Transport, Transports, WsEngine,
 };
 
@@ -164,33 +164,38 @@ impl Wish {
     }
 }
 
+/// Does what a message asks for.
+fn answer(socket: &Socket, data: Data) {
+    let result = match Wish::of(&data) {
+        Wish::Echo => socket.try_send(data),
+        Wish::Broadcast => {
+            socket.server().broadcast(data);
+            Ok(())
+        }
+        Wish::Close => {
+            socket.close();
+            Ok(())
+        }
+        Wish::Bye => {
+            let sent = ["bye-1", "bye-2", "bye-3"]
+                .into_iter()
+                .try_for_each(|bye| socket.try_send(bye));
+            socket.close();
+            sent
+        }
+    };
+    if let Err(error) = result {
+        log::warn!("{socket:?}: {error}");
+        socket.close();
+    }
+}
+
 /// Answers inside the socket's own actor.
 struct Echo;
 
 impl SocketHandler for Echo {
     fn on_message(&mut self, socket: &Socket, data: Data) {
-        let result = match Wish::of(&data) {
-            Wish::Echo => socket.try_send(data),
-            Wish::Broadcast => {
-                socket.server().broadcast(data);
-                Ok(())
-            }
-            Wish::Close => {
-                socket.close();
-                Ok(())
-            }
-            Wish::Bye => {
-                let sent = ["bye-1", "bye-2", "bye-3"]
-                    .into_iter()
-                    .try_for_each(|bye| socket.try_send(bye));
-                socket.close();
-                sent
-            }
-        };
-        if let Err(error) = result {
-            log::warn!("{socket:?}: {error}");
-            socket.close();
-        }
+        answer(socket, data);
     }
 }
 
@@ -205,19 +210,11 @@ impl Handler<Event> for EchoActor {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        let Event::Message { socket, data, .. } = event else {
+        let Event::Batch { socket, messages, .. } = event else {
             return;
         };
-        match Wish::of(&data) {
-            Wish::Echo => socket.addr().do_send(engineio::Send::new(data)),
-            Wish::Broadcast => socket.server().broadcast(data),
-            Wish::Close => socket.close(),
-            Wish::Bye => {
-                for bye in ["bye-1", "bye-2", "bye-3"] {
-                    socket.addr().do_send(engineio::Send::text(bye));
-                }
-                socket.close();
-            }
+        for data in messages {
+            answer(&socket, data);
         }
     }
 }
@@ -261,7 +258,7 @@ async fn main() -> std::io::Result<()> {
     let options = Options::parse();
     let builder = Server::builder().config(options.config());
     let server = match options.via_actor {
-        true => builder.hub(EchoActor.start().recipient()),
+        true => builder.hub_with(Events::BATCH, EchoActor.start().recipient()),
         false => builder.behavior(|_: &Socket, _: &Handshake| Echo),
     }
     .start();

@@ -5,12 +5,15 @@
 mod support;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use actix::{Actor, Context, Handler};
 use bytes::Bytes;
 use engineio::{
-    CloseReason, Config, Data, Event, PerMessageDeflate, Send, SendError, Server, Socket, SocketHandler,
+    CloseReason, Config, Data, Event, Events, PerMessageDeflate, Send, SendError, Server, Socket,
+    SocketHandler,
 };
 use flate2::{Decompress, FlushDecompress};
 use support::{PATIENCE, Polling, Running, WebSocket, assert_clients, frame, patient, quiet_panics, start};
@@ -422,5 +425,101 @@ fn an_actor_that_takes_few_messages_at_once() {
         let expected: Vec<_> = messages.iter().map(|text| format!("4{text}")).collect();
         assert_eq!(texts(&mut websocket, messages.len()), expected);
         websocket.echo("and goes on");
+    }
+}
+
+/// Tells how large the batches are that it echoes.
+struct EchoingBatches(std::sync::mpsc::Sender<usize>);
+
+impl Actor for EchoingBatches {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for EchoingBatches {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        match event {
+            Event::Batch { socket, messages, .. } => {
+                let _ = self.0.send(messages.len());
+                for data in messages {
+                    socket.try_send(data).expect("there is room");
+                }
+            }
+            other => panic!("nobody asked for {other:?}"),
+        }
+    }
+}
+
+/// In one write, hence in few reads: fewer events than messages, and none is lost or out of its place.
+#[test]
+fn an_actor_is_told_by_the_batch() {
+    for config in configs() {
+        let (tell, told) = channel();
+        let heard = Arc::new(AtomicUsize::new(0));
+        let hook = heard.clone();
+        let running = start(1, move || {
+            let echoing = EchoingBatches(tell).start();
+            Server::builder()
+                .config(config)
+                .hub_with(Events::BATCH, echoing.recipient())
+                .on_message(move |_, _| {
+                    hook.fetch_add(1, Ordering::Relaxed);
+                })
+                .start()
+        });
+        let messages = numbers(1000);
+        let expected: Vec<_> = messages.iter().map(|text| format!("4{text}")).collect();
+        let mut websocket = WebSocket::open(running.address);
+        pipeline(&mut websocket, &messages);
+        assert_eq!(texts(&mut websocket, messages.len()), expected);
+        let batches: Vec<_> = told.try_iter().collect();
+        assert_eq!(batches.iter().sum::<usize>(), 1000);
+        assert!(batches.len() < 200, "{batches:?}");
+        assert!(!batches.contains(&0));
+
+        // A payload of polling is one batch, as long as it lasts.
+        let mut polling = Polling::open(running.address);
+        polling.post(&expected[..16].join("\x1e"));
+        let payload = expected[..16].join("\x1e").into_bytes();
+        assert_eq!(polling.poll().body, payload);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(16));
+        // The closures hear of each by itself.
+        assert_eq!(heard.load(Ordering::Relaxed), 1016);
+    }
+}
+
+/// A socket's own process takes what several threads post to it: each thread's messages in their order, and all that
+/// was taken before the close in front of it.
+#[test]
+fn from_several_threads_and_a_close_behind() {
+    const EACH: usize = 500;
+    for config in configs() {
+        let running = start(1, move || Server::builder().config(config).start());
+        let mut websocket = WebSocket::open(running.address);
+        let socket = running.server.clients().remove(0);
+        std::thread::scope(|scope| {
+            for thread in ["a", "b", "c"] {
+                let socket = &socket;
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        socket
+                            .try_send(format!("{thread} {number}"))
+                            .expect("there is room");
+                    }
+                });
+            }
+        });
+        socket.close();
+        let received = texts(&mut websocket, 3 * EACH);
+        for thread in ["a", "b", "c"] {
+            let of_thread: Vec<_> = received
+                .iter()
+                .filter_map(|text| text.strip_prefix(&format!("4{thread} ")))
+                .collect();
+            let expected: Vec<_> = (0..EACH).map(|number| number.to_string()).collect();
+            assert_eq!(of_thread, expected);
+        }
+        assert!(matches!(websocket.frame(), Some((8, _))));
     }
 }

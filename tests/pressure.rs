@@ -438,12 +438,13 @@ impl Handler<Event> for Lagging {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        let data = match event {
-            Event::Message { data, .. } => Some(data),
-            Event::Packet { packet, .. } => (packet.kind == PacketType::Message).then_some(packet.data),
-            _ => None,
+        let messages = match event {
+            Event::Message { data, .. } => vec![data],
+            Event::Batch { messages, .. } => messages,
+            Event::Packet { packet, .. } if packet.kind == PacketType::Message => vec![packet.data],
+            _ => vec![],
         };
-        if let Some(data) = data {
+        for data in messages {
             if let Some(gate) = self.gate.take() {
                 gate.wait();
             }
@@ -457,6 +458,11 @@ impl Handler<Event> for Lagging {
 #[actix_web::test]
 async fn nothing_more_is_read_while_the_application_lags_and_nothing_is_lost() {
     lag(Events::MESSAGE).await;
+}
+
+#[actix_web::test]
+async fn nothing_more_is_read_while_an_application_that_takes_batches_lags() {
+    lag(Events::BATCH).await;
 }
 
 /// The other way to see what comes in.

@@ -36,15 +36,17 @@ pub(super) fn run<R>(socket: usize, handler: impl FnOnce() -> R) -> R {
     handler()
 }
 
-/// Queues a command if it is for the socket whose handler runs, else gives it back.
+/// Whether the handler of this socket runs on this thread.
 #[inline]
-pub(super) fn offer(socket: usize, command: Command) -> Result<(), Command> {
-    if RUNNING.get() != socket {
-        return Err(command);
-    }
+pub(super) fn runs(socket: usize) -> bool {
+    RUNNING.get() == socket
+}
+
+/// Queues a command for the socket whose handler runs.
+#[inline]
+pub(super) fn queue(command: Command) {
     COMMANDS.with_borrow_mut(|commands| commands.push_back(command));
     ANY.set(true);
-    Ok(())
 }
 
 /// Whether a command is queued.

@@ -32,6 +32,17 @@ pub enum Event {
         /// Held as long as the message is being worked on: too many of them, and no more is read from the client.
         credit: Credit,
     },
+    /// Messages came in together: instead of `Message`, for who asked for [`Events::BATCH`](crate::Events::BATCH). A
+    /// mailbox costs as much for all of them as for one.
+    #[non_exhaustive]
+    Batch {
+        /// The session.
+        socket: Socket,
+        /// The messages, in the order in which they were sent; at least one.
+        messages: Vec<Data>,
+        /// As with a message, for all of them.
+        credit: Credit,
+    },
     /// The session has ended. The last event of its socket.
     Close {
         /// The session.
@@ -148,6 +159,20 @@ impl Event {
                 transport,
                 credit,
             },
+        }
+    }
+}
+
+impl Event {
+    /// A message as a batch of one, if messages are to come so.
+    pub(super) fn batched(self, is_batched: bool) -> Self {
+        match self {
+            Event::Message { socket, data, credit } if is_batched => Event::Batch {
+                socket,
+                messages: vec![data],
+                credit,
+            },
+            event => event,
         }
     }
 }

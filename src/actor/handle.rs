@@ -1,5 +1,6 @@
 //! What an application holds: `Server` and `Socket`, cheap to clone, to be used from any thread.
 
+mod mail;
 mod pressure;
 mod server;
 mod socket;

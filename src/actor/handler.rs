@@ -8,11 +8,17 @@ use actix::prelude::Recipient;
 
 use super::current;
 use super::event::Event;
-use super::handle::Socket;
+use super::handle::{Credit, Socket};
 use super::handshake::Handshake;
 use super::hooks::Hooks;
 use crate::Data;
-use crate::proto::{self, Close, Events, Packet, Transport};
+use crate::proto::{self, Close, Events, Packet, Transport, cost};
+
+/// How many messages a batch has room for before it grows.
+const BATCH_ROOM: usize = 16;
+
+/// How many bytes of a batch are counted at once: counting costs more than a small message.
+const COUNTED_TOGETHER: usize = 4096;
 
 /// An own behaviour of a socket: it lives and runs inside the socket's actor, so what it sends takes no
 /// mailbox. The fastest way to answer.
@@ -177,6 +183,9 @@ impl Listeners {
                 };
                 catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
             }
+            (_, Some(Handling::Actor(recipient, events))) if events.contains(Events::BATCH) => {
+                tell_batch(recipient, socket, next)
+            }
             _ => {
                 while let Some(data) = next() {
                     self.tell(socket, proto::Event::Message(data))?;
@@ -210,7 +219,8 @@ impl Listeners {
                             if !recipient.connected() {
                                 return Err(Panicked);
                             }
-                            recipient.do_send(Event::new(socket.clone(), event));
+                            let is_batched = events.contains(Events::BATCH);
+                            recipient.do_send(Event::new(socket.clone(), event).batched(is_batched));
                         }
                         Ok(())
                     }
@@ -219,6 +229,45 @@ impl Listeners {
         };
         catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Panicked))
     }
+}
+
+/// Tells an actor of messages in one event, and the closures of each of them.
+fn tell_batch(
+    recipient: &Recipient<Event>,
+    socket: &Socket,
+    mut next: impl FnMut() -> Option<Data>,
+) -> Result<(), Panicked> {
+    let mut messages = Vec::with_capacity(BATCH_ROOM);
+    let mut credit = Credit::new(socket, 0);
+    let mut uncounted = 0;
+    let collect = || {
+        current::run(socket.key(), || {
+            while let Some(data) = next() {
+                uncounted += cost(&data);
+                if uncounted >= COUNTED_TOGETHER {
+                    credit.add(std::mem::take(&mut uncounted));
+                }
+                if let Some(on_message) = socket.hooks().and_then(|hooks| hooks.message.as_ref()) {
+                    on_message(socket, data.clone());
+                }
+                messages.push(data);
+            }
+        })
+    };
+    let told = catch_unwind(AssertUnwindSafe(collect)).map_err(|_| Panicked);
+    credit.add(uncounted);
+    if messages.is_empty() {
+        return told;
+    }
+    if !recipient.connected() {
+        return Err(Panicked);
+    }
+    recipient.do_send(Event::Batch {
+        socket: socket.clone(),
+        messages,
+        credit,
+    });
+    told
 }
 
 fn tell_own(handler: &mut dyn SocketHandler, socket: &Socket, event: proto::Event) {

@@ -47,24 +47,19 @@ pub(super) fn send(socket: usize, data: &Data, compress: bool, after: u64) -> bo
     if OPEN.get() != socket || current::is_wanted() {
         return false;
     }
-    LANE.with_borrow_mut(|lane| match lane {
-        Some(lane) if lane.takes(data, after) => {
-            lane.put(data, compress);
-            true
-        }
-        _ => false,
-    })
+    LANE.with_borrow_mut(|lane| lane.as_mut().is_some_and(|lane| lane.send(data, compress, after)))
 }
 
 impl Lane {
+    /// Sends a message, behind the broadcasts up to `after`. False, and nothing has happened, if there is no room or
+    /// something comes before.
     #[inline]
-    fn takes(&self, data: &Data, after: u64) -> bool {
-        self.output.has_room() && after <= self.after && cost(data) <= self.max_cost
-    }
-
-    #[inline]
-    fn put(&mut self, data: &Data, compress: bool) {
-        let frame = self.passing.frame(data);
-        self.output.put(frame, compress);
+    pub(super) fn send(&mut self, data: &Data, compress: bool, after: u64) -> bool {
+        let takes = self.output.has_room() && after <= self.after && cost(data) <= self.max_cost;
+        if takes {
+            let frame = self.passing.frame(data);
+            self.output.put(frame, compress);
+        }
+        takes
     }
 }

@@ -75,10 +75,10 @@ impl<T: Into<Data>> From<T> for Send {
     }
 }
 
-/// A [`Send`] whose bytes are reserved already.
+/// A message whose bytes are reserved already, or, without it, all those that were put together for this socket.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Deliver(pub(crate) Send);
+pub(crate) struct Deliver(pub(crate) Option<Send>);
 
 /// The application has caught up with what came in.
 #[derive(Debug, Message)]

@@ -64,7 +64,7 @@ async fn close_over(window: Duration, mut sockets: Vec<Socket>) {
 
 fn close(socket: &Socket, discard: bool) {
     let close = Close::new(CloseReason::ServerClosing);
-    socket.addr().do_send(CloseSession { close, discard });
+    socket.process().do_send(CloseSession { close, discard });
 }
 
 impl Actor for ServerActor {

@@ -152,6 +152,7 @@ impl SocketActor {
 
     fn perform(&mut self, now: Instant, output: Output) {
         match output {
+            Output::Event(Event::Message(data)) => self.tell_together(now, data),
             Output::Event(event) => self.tell(now, event),
             Output::Reply(reply) => self.reply(reply),
             Output::PushDone { push, result } => {

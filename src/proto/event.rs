@@ -33,6 +33,9 @@ bitflags::bitflags! {
         const UPGRADING = 1 << 9;
         /// The client has moved to another transport.
         const UPGRADE = 1 << 10;
+        /// Messages by the batch: what came in together is one event for an actor, instead of one for each message. It
+        /// contains [`MESSAGE`](Self::MESSAGE), and is no more than that to an own behaviour.
+        const BATCH = 1 << 11 | Self::MESSAGE.bits();
         /// What almost everybody wants: connection, message, close and error.
         const DEFAULT = Self::CONNECTION.bits() | Self::MESSAGE.bits() | Self::CLOSE.bits() | Self::ERROR.bits();
     }

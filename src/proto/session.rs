@@ -260,6 +260,18 @@ impl Session {
         self.outputs.pop_front()
     }
 
+    /// The next message, if the application is to be told of one next: what [`poll_output`](Self::poll_output) would
+    /// have brought.
+    pub fn poll_message(&mut self) -> Option<Data> {
+        match self.outputs.pop_front()? {
+            Output::Event(Event::Message(data)) => Some(data),
+            other => {
+                self.outputs.push_front(other);
+                None
+            }
+        }
+    }
+
     fn expire_closing(&mut self, now: Instant) {
         if let State::Closing { close, deadline, .. } = &self.state
             && *deadline <= now

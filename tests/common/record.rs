@@ -243,6 +243,11 @@ impl Handler<Event> for Listener {
         match event {
             Event::Connection { .. } => record.write("connection"),
             Event::Message { socket, data, .. } => record.message(&socket, data),
+            Event::Batch { socket, messages, .. } => {
+                for data in messages {
+                    record.message(&socket, data);
+                }
+            }
             Event::Close { close, .. } => record.close("close", close),
             Event::Error { close, .. } => record.close("error", close),
             Event::Flush { packets, .. } => record.packets("flush", &packets),

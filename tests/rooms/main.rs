@@ -297,6 +297,13 @@ fn an_actor_is_told_that_a_room_is_empty_and_is_not_kept_alive() {
 /// What one thread sends in all ways arrives in its order, and joins and leaves have their place in it.
 #[test]
 fn all_ways_to_send_keep_one_order() {
+    // Whoever asks for the address changes the way of what is sent otherwise.
+    for by_address in [false, true] {
+        assert_one_order(by_address);
+    }
+}
+
+fn assert_one_order(by_address: bool) {
     let hall = Hall::open();
     let mut guests = hall.guests(2);
     let (room, server) = (Room::new(), hall.server());
@@ -317,7 +324,11 @@ fn all_ways_to_send_keep_one_order() {
         server.broadcast(sent("everybody"));
         room.broadcast_except([&socket], format!("not for it {round}"));
         room.broadcast(sent("once more"));
-        socket.addr().do_send(engineio::Send::text(sent("mailbox")));
+        socket.try_send(sent("direct again")).expect("room");
+        if by_address {
+            socket.addr().do_send(engineio::Send::text(sent("mailbox")));
+            socket.try_send(sent("behind it")).expect("room");
+        }
         room.leave(&socket);
         room.broadcast(format!("left {round}"));
     }

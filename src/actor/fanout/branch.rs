@@ -255,7 +255,7 @@ impl LocalBranch {
                 match &entry.bell {
                     Bell::None => {}
                     Bell::Task(waker) => waker.wake_by_ref(),
-                    Bell::Message(socket) => socket.addr().do_send(Heartbeat),
+                    Bell::Message(socket) => socket.process().do_send(Heartbeat),
                 }
             }
         }
@@ -289,7 +289,7 @@ impl Entry {
         match &self.bell {
             Bell::None => return 0,
             Bell::Task(waker) if is_first => waker.wake_by_ref(),
-            Bell::Message(socket) if is_first => socket.addr().do_send(Collect),
+            Bell::Message(socket) if is_first => socket.process().do_send(Collect),
             Bell::Task(_) | Bell::Message(_) => {}
         }
         self.inbox.get_or_insert_default().push_back(broadcast.clone());

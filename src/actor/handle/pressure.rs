@@ -245,11 +245,27 @@ pub struct Credit(Option<(Socket, u32)>);
 
 impl Credit {
     pub(in crate::actor) fn new(socket: &Socket, cost: usize) -> Self {
-        // No event has so many bytes that adding up some of them would not fit.
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX).min(u32::MAX / 64);
+        let cost = weigh(cost);
         socket.pressure().unhandled.fetch_add(cost, Ordering::SeqCst);
         Credit(Some((socket.clone(), cost)))
     }
+}
+
+impl Credit {
+    /// Counts more for it.
+    pub(in crate::actor) fn add(&mut self, cost: usize) {
+        let Some((socket, counted)) = &mut self.0 else {
+            return;
+        };
+        let cost = weigh(cost);
+        socket.pressure().unhandled.fetch_add(cost, Ordering::SeqCst);
+        *counted += cost;
+    }
+}
+
+/// No event has so many bytes that adding up some of them would not fit.
+fn weigh(cost: usize) -> u32 {
+    u32::try_from(cost).unwrap_or(u32::MAX).min(u32::MAX / 64)
 }
 
 impl Clone for Credit {
@@ -270,7 +286,7 @@ impl Drop for Credit {
             && left <= socket.unhandled_limit() / 2
             && pressure.paused.swap(false, Ordering::SeqCst)
         {
-            socket.addr().do_send(Resume);
+            socket.process().do_send(Resume);
         }
     }
 }

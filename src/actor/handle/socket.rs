@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 
 use super::Server;
+use super::mail::Mail;
 use super::pressure::Pressure;
 use super::status::Status;
 use crate::Data;
@@ -38,8 +39,7 @@ pub(in crate::actor) struct SocketShared {
     /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
     status: AtomicU8,
     pressure: Pressure,
-    /// How many messages lie in the mailbox, their bytes reserved.
-    queued: AtomicU32,
+    mail: Mail,
     next_id: AtomicU32,
     /// Bytes of its messages, and its latest round trip in microseconds (0: none). Its process alone writes them.
     bytes_in: Counter,
@@ -74,7 +74,7 @@ impl Socket {
             rooms: Joined::default(),
             status: AtomicU8::new(status.pack()),
             request,
-            queued: AtomicU32::new(0),
+            mail: Mail::default(),
             next_id: AtomicU32::new(1),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
@@ -146,8 +146,16 @@ impl Socket {
     }
 
     /// The process of this session, for [`Send`] messages. What its own handler sends by
-    /// [`try_send`](Self::try_send) may overtake them.
+    /// [`try_send`](Self::try_send) may overtake them. Ask for it only if you need it: from then on each message that
+    /// is sent to this socket by other means, but from its own handler, costs a message in the mailbox as well, so that
+    /// all keep their order.
     pub fn addr(&self) -> &Addr<SocketActor> {
+        self.0.mail.keep_apart();
+        &self.0.addr
+    }
+
+    /// The same, for messages that may come before or behind what applications send.
+    pub(crate) fn process(&self) -> &Addr<SocketActor> {
         &self.0.addr
     }
 
@@ -210,17 +218,14 @@ impl Socket {
     /// Sends on the short way, if it is open and nothing that came earlier lies in the mailbox still.
     #[inline]
     fn pass(&self, data: &Data, compress: bool, after: u64) -> bool {
-        !self.has_mail() && lane::send(self.key(), data, compress, after)
+        !self.0.mail.is_any() && lane::send(self.key(), data, compress, after)
     }
 
+    #[inline]
     fn try_post(&self, send: Send) -> Result<(), SendError> {
         self.reserve(&send)?;
         self.post(send);
         Ok(())
-    }
-
-    fn has_mail(&self) -> bool {
-        self.0.queued.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn check_open(&self) -> Result<(), SendError> {
@@ -232,10 +237,11 @@ impl Socket {
     }
 
     /// Hands over a message whose bytes are reserved.
+    #[inline]
     pub(super) fn post(&self, send: Send) {
-        if let Err(Command::Send(send)) = self.offer(Command::Send(send)) {
-            self.0.queued.fetch_add(1, Ordering::AcqRel);
-            self.0.addr.do_send(Deliver(send));
+        match self.is_running() {
+            true => current::queue(Command::Send(send)),
+            false => self.0.mail.post(send, |deliver| self.0.addr.do_send(deliver)),
         }
     }
 
@@ -282,18 +288,17 @@ impl Socket {
         let close = CloseSession { close, discard };
         self.0.closing.store(true, Ordering::Release);
         self.0.pressure.wake();
-        if let Err(Command::Close(close)) = self.offer(Command::Close(close)) {
-            self.0.addr.do_send(close);
+        match self.is_running() {
+            true => current::queue(Command::Close(close)),
+            false => self.0.addr.do_send(close),
         }
     }
 
-    /// Runs a command without the mailbox, if this is the socket whose handler runs on this thread and
-    /// nothing that came earlier lies in the mailbox still.
-    fn offer(&self, command: Command) -> Result<(), Command> {
-        if self.has_mail() {
-            return Err(command);
-        }
-        current::offer(self.key(), command)
+    /// Whether commands need no mailbox: its own handler runs on this thread, and nothing that came earlier lies in the
+    /// mailbox still.
+    #[inline]
+    fn is_running(&self) -> bool {
+        current::runs(self.key()) && !self.0.mail.is_any()
     }
 
     /// Whether its end has not been told yet.
@@ -313,9 +318,14 @@ impl Socket {
         &self.0.pressure
     }
 
-    /// A message has come out of the mailbox.
-    pub(in crate::actor) fn dequeued(&self) {
-        self.0.queued.fetch_sub(1, Ordering::AcqRel);
+    /// The messages that were put together for it.
+    pub(in crate::actor) fn take_mail(&self) -> Vec<Send> {
+        self.0.mail.take()
+    }
+
+    /// A message has come out of the mailbox, or all of them.
+    pub(in crate::actor) fn delivered(&self) {
+        self.0.mail.delivered();
     }
 
     /// An id for a poll, a push or a probe, unique in this session.

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use super::SocketActor;
 use super::aside::Aside;
+use crate::Data;
 use crate::actor::handler::Panicked;
 use crate::actor::lane::{self, Lane};
+use crate::actor::messages::Send;
 use crate::actor::transport::Arrival;
 use crate::actor::{current, fanout};
-use crate::proto::Messages;
+use crate::proto::{Messages, cost};
 
 /// What became of a batch.
 pub(super) struct Batch {
@@ -45,6 +47,19 @@ impl SocketActor {
         Batch { messages, told, next }
     }
 
+    /// Tells the application of a message that the session brings, and of those that lie behind it, as long as it wants
+    /// nothing meanwhile.
+    pub(super) fn tell_together(&mut self, now: Instant, first: Data) {
+        self.socket.publish(&self.session);
+        let mut first = Some(first);
+        let (session, socket) = (&mut self.session, &self.socket);
+        let told = self.listeners.tell_messages(socket, || match first.take() {
+            None if !current::is_wanted() => session.poll_message(),
+            first => first,
+        });
+        self.told(now, told);
+    }
+
     /// Sees to what follows from it. Returns what ended it, if that is for the session.
     pub(super) fn finish_batch(&mut self, now: Instant, batch: Batch) -> Option<Arrival> {
         self.close_lane();
@@ -54,36 +69,73 @@ impl SocketActor {
         batch.next
     }
 
+    /// Takes the messages that were put together for the socket.
+    pub(super) fn take_mail(&mut self) {
+        let mut mail = self.socket.take_mail().into_iter();
+        // Between those of one chunk nobody has sent to many.
+        while let Some(together) = mail
+            .as_slice()
+            .chunk_by(|one, next| one.after == next.after)
+            .next()
+        {
+            let count = together.len();
+            let passed = self.pass_together(together);
+            for send in mail.by_ref().take(count).skip(passed) {
+                self.accept(send);
+            }
+        }
+    }
+
+    /// Lets messages out on the short way, if nothing lies in front of them, as far as there is room. Returns how many.
+    fn pass_together(&mut self, together: &[Send]) -> usize {
+        let Some(mut lane) = together.first().and_then(|first| self.lend_lane(first.after)) else {
+            return 0;
+        };
+        let sent = together
+            .iter()
+            .take_while(|send| lane.send(&send.data, send.compress, send.after));
+        let (passed, released) = sent.fold((0, 0), |(count, bytes), send| {
+            (count + 1, bytes + cost(&send.data))
+        });
+        self.take_lane(lane);
+        self.socket.release(released);
+        passed
+    }
+
     /// Lets the application's answers out on the short way, if nothing lies in front of them.
     pub(super) fn open_lane(&mut self) {
-        let after = fanout::last();
+        if let Some(lane) = self.lend_lane(fanout::last()) {
+            lane::open(self.socket.key(), lane);
+        }
+    }
+
+    /// A lane for messages that come behind the broadcasts up to the one of this number.
+    fn lend_lane(&mut self, after: u64) -> Option<Lane> {
         if self.seat.awaits(after) {
             // They come first, but have time: only who sends hurries them.
-            return;
+            return None;
         }
         self.collect(after);
-        let Some(passing) = self.session.pass() else {
-            return;
-        };
+        let passing = self.session.pass()?;
         let output = match &mut self.wire {
             Some(wire) => wire.lend_output(),
             None => self.link().and_then(|link| link.lend_output()),
         };
-        let Some(output) = output else { return };
-        let max_cost = self.socket.limit();
-        lane::open(
-            self.socket.key(),
-            Lane {
-                passing,
-                output,
-                max_cost,
-                after,
-            },
-        );
+        Some(Lane {
+            passing,
+            output: output?,
+            max_cost: self.socket.limit(),
+            after,
+        })
     }
 
     fn close_lane(&mut self) {
-        let Some(lane) = lane::close() else { return };
+        if let Some(lane) = lane::close() {
+            self.take_lane(lane);
+        }
+    }
+
+    fn take_lane(&mut self, lane: Lane) {
         let number = self.session.passed(lane.passing);
         if let Some(tickets) = self.tickets() {
             tickets.sent(number);

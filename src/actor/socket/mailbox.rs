@@ -77,8 +77,11 @@ impl Handler<Deliver> for SocketActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(send): Deliver, ctx: &mut Self::Context) {
-        self.socket.dequeued();
-        self.accept(send);
+        self.socket.delivered();
+        match send {
+            Some(send) => self.accept(send),
+            None => self.take_mail(),
+        }
         self.push_out(ctx);
     }
 }

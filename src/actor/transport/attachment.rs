@@ -73,7 +73,7 @@ impl Attachment {
         let timeout = link.socket().server().config().upgrade_timeout;
         let id = ProbeId(link.socket().next_id());
         link.socket()
-            .addr()
+            .process()
             .do_send(messages::Attempt(Offer::new(link.clone())));
         let role = Role::Probing {
             id,
@@ -147,7 +147,7 @@ impl Attachment {
             Ok(packet) => probe.handle_packet(&packet),
             Err(_) => ProbeStep::Fail,
         };
-        let socket = self.link.socket().addr();
+        let socket = self.link.socket().process();
         match step {
             ProbeStep::Probe => {
                 *deadline = clock::now() + *timeout;
@@ -233,7 +233,7 @@ impl Attachment {
             Role::Opening { .. } | Role::Session => self.link.lose(close),
             Role::Probing { id, probe, .. } => {
                 if *probe != proto::Probe::Waiting {
-                    self.socket().addr().do_send(messages::ProbeLost(*id));
+                    self.socket().process().do_send(messages::ProbeLost(*id));
                 }
             }
         }

@@ -63,7 +63,7 @@ impl Handover {
                 log::debug!(target: "engineio::ws", "{:?}: handed over", socket.id());
                 connection.receive_mut(early);
                 let handed = Handed::new(io, *connection, BytesMut::new());
-                socket.addr().do_send(Adopt(Offer::new(handed)));
+                socket.process().do_send(Adopt(Offer::new(handed)));
             }
             Some(For::Upgrade(transport)) => {
                 log::debug!(target: "engineio::ws", "{:?}: handed over, to be probed", transport.socket().id());
@@ -77,7 +77,7 @@ impl Handover {
 impl Drop for Handover {
     fn drop(&mut self) {
         if let Some(For::Session { socket, .. }) = &self.0 {
-            socket.addr().do_send(WireLost);
+            socket.process().do_send(WireLost);
         }
     }
 }
@@ -103,7 +103,7 @@ async fn probe(transport: Box<WebSocketTransport>, mut io: Stream, early: BytesM
     // travels in it.
     let handed = Handed::new(probing.io, connection, probing.unsent);
     let offer = Offer::new(Carrier::Wire(Box::new(handed)));
-    socket.addr().do_send(messages::Upgrade { id, offer });
+    socket.process().do_send(messages::Upgrade { id, offer });
 }
 
 struct Probing {

@@ -174,7 +174,7 @@ impl Link {
     fn signal(&self, mut queues: MutexGuard<'_, Queues>) {
         if queues.adopted && !std::mem::replace(&mut queues.signalled, true) {
             drop(queues);
-            self.socket.addr().do_send(LinkSignal);
+            self.socket.process().do_send(LinkSignal);
         }
     }
 

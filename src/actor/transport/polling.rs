@@ -24,7 +24,7 @@ impl PendingPoll {
     pub(crate) fn new(socket: Socket) -> Self {
         let id = PollId(socket.next_id());
         let (tell, answer) = oneshot::channel();
-        socket.addr().do_send(messages::Poll { id, answer: tell });
+        socket.process().do_send(messages::Poll { id, answer: tell });
         PendingPoll {
             socket,
             id,
@@ -35,7 +35,7 @@ impl PendingPoll {
 
     /// It will take a while.
     pub(crate) fn rest(&self) {
-        self.socket.addr().do_send(messages::Rest);
+        self.socket.process().do_send(messages::Rest);
     }
 
     /// Whom it asks.
@@ -59,7 +59,7 @@ impl Drop for PendingPoll {
     fn drop(&mut self) {
         if !self.answered {
             log::debug!(target: "engineio::polling", "{:?}: the client of a poll left", self.socket.id());
-            self.socket.addr().do_send(messages::PollAborted(self.id));
+            self.socket.process().do_send(messages::PollAborted(self.id));
         }
     }
 }
@@ -81,7 +81,7 @@ impl PendingPush {
         let id = PushId(socket.next_id());
         let (tell, answer) = oneshot::channel();
         let complete = body.is_some();
-        socket.addr().do_send(messages::Push {
+        socket.process().do_send(messages::Push {
             id,
             binary,
             body,
@@ -115,14 +115,14 @@ impl PendingPush {
 
     /// The first bytes of the body have come.
     pub(crate) fn begun(&self) {
-        self.socket.addr().do_send(messages::PushBegun(self.id));
+        self.socket.process().do_send(messages::PushBegun(self.id));
     }
 
     /// The body is complete, or will never be.
     pub(crate) fn complete(&mut self, body: Result<PushBody, Refusal>) {
         self.complete = true;
         self.socket
-            .addr()
+            .process()
             .do_send(messages::Payload { id: self.id, body });
     }
 }
@@ -145,7 +145,7 @@ impl Drop for PendingPush {
             // The client left in the middle: nobody reads the refusal, the session reads what it means.
             let body = Err(Refusal::UnknownSid);
             self.socket
-                .addr()
+                .process()
                 .do_send(messages::Payload { id: self.id, body });
         }
     }
