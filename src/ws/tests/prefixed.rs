@@ -60,6 +60,28 @@ fn everything_else_is_left_for_the_other_way() {
     }
 }
 
+/// What follows an empty text is not its first byte, whatever its mask makes of it.
+#[test]
+fn an_empty_text_begins_with_nothing() {
+    let key = [TEXT ^ b'4', 0, 0, 0];
+    let bytes = [&[TEXT, 0x80][..], &key, &masked(TEXT, b"4next")].concat();
+    let mut connection = received(&bytes);
+    assert_eq!(after(&mut connection), None);
+    assert_eq!(other(&mut connection), Some(text("")));
+    assert_eq!(after(&mut connection).as_deref(), Some("next"));
+}
+
+#[test]
+fn the_last_one_takes_the_memory_with_it() {
+    let mut read = BytesMut::with_capacity(4096);
+    read.extend(frames(&[(TEXT, b"4one"), (TEXT, b"4two")]));
+    let mut connection = connection();
+    connection.receive_mut(read);
+    assert_eq!(after(&mut connection).as_deref(), Some("one"));
+    assert_eq!(after(&mut connection).as_deref(), Some("two"));
+    assert_eq!(connection.input.capacity(), 0);
+}
+
 #[test]
 fn compressed_text_is_left_and_plain_text_is_not() {
     let mut connection = compressed_connection();
@@ -108,7 +130,9 @@ fn a_frame_cut_anywhere() {
     for cut in 0..first {
         // Who asks the shortest way alone gets it once it is whole.
         let mut connection = received(&bytes[..cut]);
+        assert_eq!(connection.has_input(), cut > 0);
         assert_eq!(after(&mut connection), None, "cut at {cut}");
+        assert_eq!(connection.has_input(), cut > 0);
         connection.receive_slice(&bytes[cut..]);
         assert_eq!(after(&mut connection).as_deref(), Some(" é é"), "cut at {cut}");
         assert_eq!(after(&mut connection).as_deref(), Some("next"));
@@ -150,6 +174,13 @@ fn a_payload_that_looks_like_a_frame() {
 #[test]
 fn nothing_is_taken_inside_of_a_fragmented_message() {
     let mut connection = received(&frames(&[(TEXT_START, b"4a"), (TEXT, b"4b")]));
+    assert_eq!(after(&mut connection), None);
+    assert_eq!(connection.poll_prefixed(), Err(ProtocolError::UnexpectedMessage));
+
+    // The same when the second one comes later, all of it.
+    let mut connection = received(&masked(TEXT_START, b"4a"));
+    assert_eq!((after(&mut connection), other(&mut connection)), (None, None));
+    connection.receive_slice(&masked(TEXT, b"4b"));
     assert_eq!(after(&mut connection), None);
     assert_eq!(connection.poll_prefixed(), Err(ProtocolError::UnexpectedMessage));
 }
