@@ -40,6 +40,21 @@ fn it_passes_on_an_open_websocket() {
 }
 
 #[test]
+fn it_passes_whatever_is_with_the_input() {
+    let mut bench = Bench::polling();
+    bench.probe();
+    bench.push(7);
+    bench.upgrade();
+    bench.told();
+    assert!(passes(&bench), "a POST of before the swap still comes in");
+    bench.body(7, "4first");
+    assert!(passes(&bench), "what it brought has not been told");
+    bench.told();
+    bench.session.hold_input(bench.now, true);
+    assert!(passes(&bench), "nothing is taken in");
+}
+
+#[test]
 fn nothing_passes_before_the_open_packet() {
     let mut bench = Bench::opening(config(), Revision::V4, Events::DEFAULT);
     assert!(!passes(&bench));
@@ -169,6 +184,23 @@ fn both_ways_count_the_same() {
     }
 }
 
+#[test]
+fn counts_stop_at_their_largest_value() {
+    let mut most = Messages {
+        count: u32::MAX,
+        bytes: u32::MAX - 1,
+    };
+    most.add(&"more".into());
+    assert_eq!((most.count, most.bytes), (u32::MAX, u32::MAX));
+    let mut tally = Tally::default();
+    for _ in 0..2 {
+        tally.came_in(most);
+        tally.went_out(most);
+    }
+    assert_eq!((tally.messages_in, tally.bytes_in), (u32::MAX, u32::MAX));
+    assert_eq!((tally.messages_out, tally.bytes_out), (u32::MAX, u32::MAX));
+}
+
 /// Whether the session lives at the moment when it would be dead without what was taken shortly before.
 fn lives(revision: Revision, taken: &[Data]) -> bool {
     let mut bench = websocket(revision, false, Events::DEFAULT);
@@ -184,6 +216,7 @@ fn lives(revision: Revision, taken: &[Data]) -> bool {
 fn what_is_taken_is_life() {
     for revision in [Revision::V3, Revision::V4] {
         assert!(lives(revision, &["life".into()]));
+        assert!(lives(revision, &["".into()]), "an empty one came");
         assert!(!lives(revision, &[]), "nothing came, so nothing lives");
     }
 }
@@ -195,6 +228,13 @@ fn messages_are_taken_on_an_open_websocket() {
     for interest in [Events::PACKET, Events::MESSAGE | Events::PACKET, Events::FLUSH] {
         assert!(!takes(&websocket(Revision::V4, false, interest)), "{interest:?}");
     }
+    // Who watches anything else is told of it all the same.
+    for interest in [Events::MESSAGE, Events::all() - Events::PACKET] {
+        assert!(takes(&websocket(Revision::V4, false, interest)), "{interest:?}");
+    }
+    let mut bench = plain();
+    bench.send("waits for room");
+    assert!(takes(&bench));
     let mut bench = Bench::polling();
     assert!(!takes(&bench));
     bench.probe();
