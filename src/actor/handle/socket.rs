@@ -16,7 +16,7 @@ use crate::actor::fanout::{self, Branch, SeatId};
 use crate::actor::handshake::Handshake;
 use crate::actor::hooks::Hooks;
 use crate::actor::lane;
-use crate::actor::messages::{CloseSession, Deliver, Send};
+use crate::actor::messages::{CloseSession, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
