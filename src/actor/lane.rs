@@ -1,24 +1,30 @@
 //! The short way out of a handler that answers its own socket: what it sends becomes bytes at once, in the buffer that
-//! is written when it is done. Open while a batch of messages is told; whoever sends finds it by the socket's key.
+//! is written when it is done, or in the answer to a poll. Open while a batch of messages is told; whoever sends finds it by the socket's key.
 
 use std::cell::{Cell, RefCell};
 
 use super::current;
 use super::transport::Output;
 use crate::Data;
-use crate::proto::{Passing, cost};
+use crate::proto::{Answering, Passing, cost};
 
-/// What a socket's messages need on their way to its WebSocket.
+/// What a socket's messages need on their way out.
 #[derive(Debug)]
 pub(super) struct Lane {
-    /// How they become frames.
-    pub(super) passing: Passing,
-    /// How frames become bytes, and where they go.
-    pub(super) output: Output,
+    pub(super) way: Way,
     /// The largest message, counted by [`cost`].
     pub(super) max_cost: usize,
     /// All broadcasts up to this number have been taken.
     pub(super) after: u64,
+}
+
+/// Where they go.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// To the WebSocket: how they become frames, how frames become bytes, and where those go.
+    Frames(Passing, Output),
+    /// Into the answer to the poll that waits.
+    Payload(Answering),
 }
 
 thread_local! {
@@ -55,11 +61,17 @@ impl Lane {
     /// something comes before.
     #[inline]
     pub(super) fn send(&mut self, data: &Data, compress: bool, after: u64) -> bool {
-        let takes = self.output.has_room() && after <= self.after && cost(data) <= self.max_cost;
-        if takes {
-            let frame = self.passing.frame(data);
-            self.output.put(frame, compress);
+        let takes = after <= self.after && cost(data) <= self.max_cost;
+        match &mut self.way {
+            Way::Frames(passing, output) if takes && output.has_room() => {
+                output.put(passing.frame(data), compress);
+                true
+            }
+            Way::Payload(answering) if takes && answering.has_room() => {
+                answering.put(data, compress);
+                true
+            }
+            _ => false,
         }
-        takes
     }
 }

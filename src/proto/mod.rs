@@ -25,7 +25,9 @@ pub use payload::Body;
 pub use probe::{Probe, ProbeStep};
 pub use refusal::{BadRequest, Refusal};
 pub use request::{Call, Head, Intent, Jsonp, Method};
-pub use session::{FullPolicy, Gone, Messages, OutgoingFrame, Passing, Session, Tally, Terms, cost};
+pub use session::{
+    Answering, FullPolicy, Gone, Messages, OutgoingFrame, Passing, Session, Tally, Terms, cost,
+};
 pub use sid::{InvalidSid, Sid};
 pub use state::ReadyState;
 pub use transport::{Transport, Transports};

@@ -1,6 +1,7 @@
 //! The state machine of one client: every rule about a session is decided here and below. Knows no clock,
 //! socket or actor: time and what happened come in by `handle_*`, what to do goes out by `poll_*`.
 
+mod answering;
 mod flush;
 mod full;
 mod open;
@@ -26,6 +27,7 @@ use crate::{Config, Data};
 /// How long a closing session waits for the poll that takes its last packets (engine.io's figure).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+pub use answering::Answering;
 pub use flush::OutgoingFrame;
 pub use full::{FullPolicy, Gone, Terms};
 pub use passing::Passing;

@@ -7,7 +7,7 @@ use super::SocketActor;
 use super::aside::Aside;
 use crate::Data;
 use crate::actor::handler::Panicked;
-use crate::actor::lane::{self, Lane};
+use crate::actor::lane::{self, Lane, Way};
 use crate::actor::messages::Send;
 use crate::actor::transport::Arrival;
 use crate::actor::{current, fanout};
@@ -51,12 +51,14 @@ impl SocketActor {
     /// nothing meanwhile.
     pub(super) fn tell_together(&mut self, now: Instant, first: Data) {
         self.socket.publish(&self.session);
+        self.open_lane();
         let mut first = Some(first);
         let (session, socket) = (&mut self.session, &self.socket);
         let told = self.listeners.tell_messages(socket, || match first.take() {
             None if !current::is_wanted() => session.poll_message(),
             first => first,
         });
+        self.close_lane();
         self.told(now, told);
     }
 
@@ -97,7 +99,7 @@ impl SocketActor {
         let (passed, released) = sent.fold((0, 0), |(count, bytes), send| {
             (count + 1, bytes + cost(&send.data))
         });
-        self.take_lane(lane);
+        self.take_way(lane.way);
         self.socket.release(released);
         passed
     }
@@ -116,32 +118,41 @@ impl SocketActor {
             return None;
         }
         self.collect(after);
-        let passing = self.session.pass()?;
-        let output = match &mut self.wire {
-            Some(wire) => wire.lend_output(),
-            None => self.link().and_then(|link| link.lend_output()),
-        };
         Some(Lane {
-            passing,
-            output: output?,
+            way: self.lend_way()?,
             max_cost: self.socket.limit(),
             after,
         })
     }
 
+    fn lend_way(&mut self) -> Option<Way> {
+        let Some(passing) = self.session.pass() else {
+            return self.session.answer().map(Way::Payload);
+        };
+        let output = match &mut self.wire {
+            Some(wire) => wire.lend_output(),
+            None => self.link().and_then(|link| link.lend_output()),
+        };
+        Some(Way::Frames(passing, output?))
+    }
+
     fn close_lane(&mut self) {
         if let Some(lane) = lane::close() {
-            self.take_lane(lane);
+            self.take_way(lane.way);
         }
     }
 
-    fn take_lane(&mut self, lane: Lane) {
-        let number = self.session.passed(lane.passing);
+    fn take_way(&mut self, way: Way) {
+        let (passing, output) = match way {
+            Way::Frames(passing, output) => (passing, output),
+            Way::Payload(answering) => return self.session.answered(answering),
+        };
+        let number = self.session.passed(passing);
         if let Some(tickets) = self.tickets() {
             tickets.sent(number);
         }
         match (&mut self.wire, self.aside.as_deref()) {
-            (Some(wire), _) => wire.take_output(lane.output),
+            (Some(wire), _) => wire.take_output(output),
             (
                 None,
                 Some(Aside {
@@ -150,7 +161,7 @@ impl SocketActor {
                     ..
                 }),
             ) => {
-                link.take_output(lane.output, || tickets.are_waiting());
+                link.take_output(output, || tickets.are_waiting());
             }
             (None, _) => {}
         }

@@ -25,7 +25,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::error::DecodeError;
-use super::packet::{Packet, Revision};
+use super::packet::{Packet, PacketType, Revision};
+use crate::Data;
 
 /// The body of a poll's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,12 @@ where
         bytes: bytes.into(),
         binary: form == Form::V3Binary,
     }
+}
+
+/// Appends a message to a body of revision 4: what [`encode`] makes of one packet more.
+#[inline]
+pub(super) fn push_message(data: &Data, body: &mut Vec<u8>) {
+    v4::push(PacketType::Message, data, body);
 }
 
 /// The length in bytes of what [`encode`] would make of the same arguments.

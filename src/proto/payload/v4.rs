@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::Text;
 use crate::Data;
 use crate::proto::error::DecodeError;
-use crate::proto::packet::{self, Packet, Revision};
+use crate::proto::packet::{self, Packet, PacketType, Revision};
 
-const SEPARATOR: char = '\u{1e}';
+const SEPARATOR: u8 = 0x1e;
 
 pub(super) fn encoded_len<'a>(packets: impl Iterator<Item = &'a Packet>) -> usize {
     let total: usize = packets.map(|packet| 1 + packet_len(packet)).sum();
@@ -22,17 +22,23 @@ fn packet_len(packet: &Packet) -> usize {
 }
 
 pub(super) fn encode<'a>(packets: impl Iterator<Item = &'a Packet>, out: &mut Vec<u8>) {
-    for (index, packet) in packets.enumerate() {
-        if index > 0 {
-            out.push(SEPARATOR as u8);
+    for packet in packets {
+        push(packet.kind, &packet.data, out);
+    }
+}
+
+/// One packet more.
+#[inline]
+pub(super) fn push(kind: PacketType, data: &Data, out: &mut Vec<u8>) {
+    if !out.is_empty() {
+        out.push(SEPARATOR);
+    }
+    match data {
+        Data::Text(text) => {
+            out.push(kind.digit());
+            out.extend_from_slice(text.as_bytes());
         }
-        match &packet.data {
-            Data::Text(text) => {
-                out.push(packet.kind.digit());
-                out.extend_from_slice(text.as_bytes());
-            }
-            Data::Binary(bytes) => packet::push_base64(out, packet.kind, bytes, Revision::V4),
-        }
+        Data::Binary(bytes) => packet::push_base64(out, kind, bytes, Revision::V4),
     }
 }
 
@@ -54,7 +60,8 @@ impl Decoder {
     pub(super) fn next(&mut self) -> Option<Result<Packet, DecodeError>> {
         let at = self.at.take()?;
         let rest = self.text.valid.get(at..)?;
-        let part = match rest.find(SEPARATOR) {
+        // It is no part of any other character, so its place is a border between two.
+        let part = match memchr::memchr(SEPARATOR, rest.as_bytes()) {
             Some(len) => {
                 self.at = Some(at + len + 1);
                 rest.get(..len)?

@@ -7,6 +7,9 @@ use crate::proto::event::Events;
 use crate::proto::state::{Link, State};
 use crate::proto::{FrameRef, Revision};
 
+/// Who wants to hear of these watches the write buffer.
+pub(super) const WATCHED: Events = Events::FLUSH.union(Events::DRAIN).union(Events::PACKET_CREATE);
+
 /// How messages become frames on the short way, and those that did. [`Session::pass`] lends it, for as long as nothing
 /// else is asked of the session; [`Session::passed`] counts.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +33,6 @@ impl Session {
     /// `None` if it is not so, or binary has to become base64 first.
     #[inline]
     pub fn pass(&self) -> Option<Passing> {
-        const WATCHED: Events = Events::FLUSH.union(Events::DRAIN).union(Events::PACKET_CREATE);
         let passes = self.buffer.is_empty()
             && !self.base64
             && !self.interest.intersects(WATCHED)
