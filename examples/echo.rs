@@ -16,8 +16,8 @@ use actix_web::http::{KeepAlive, StatusCode};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use clap::Parser;
 use engineio::{
-    Config, Cookie, Data, Event, Events, Handshake, KeepHeaders, Origins, PerMessageDeflate, Server, Socket,
-    SocketHandler, Transport, Transports, WsEngine,
+    Config, Cookie, Data, Event, Events, Handshake, KeepHeaders, Origins, PerMessageDeflate, SendError,
+    Server, Socket, SocketHandler, Transport, Transports, WsEngine,
 };
 
 /// An Engine.IO echo server.
@@ -184,6 +184,10 @@ fn answer(socket: &Socket, data: Data) {
             sent
         }
     };
+    report(socket, result);
+}
+
+fn report(socket: &Socket, result: Result<(), SendError>) {
     if let Err(error) = result {
         log::warn!("{socket:?}: {error}");
         socket.close();
@@ -213,6 +217,10 @@ impl Handler<Event> for EchoActor {
         let Event::Batch { socket, messages, .. } = event else {
             return;
         };
+        let is_echo = |data| matches!(Wish::of(data), Wish::Echo);
+        if messages.iter().all(is_echo) {
+            return report(&socket, socket.try_send_all(messages));
+        }
         for data in messages {
             answer(&socket, data);
         }

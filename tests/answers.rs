@@ -523,3 +523,147 @@ fn from_several_threads_and_a_close_behind() {
         assert!(matches!(websocket.frame(), Some((8, _))));
     }
 }
+
+/// Posts a payload while a poll waits, and reads answers until there are so many messages.
+fn answers_to(polling: &mut Polling, payload: &str, count: usize) -> Vec<String> {
+    let mut received = Vec::new();
+    let mut posted = false;
+    while received.len() < count {
+        polling.send_poll();
+        if !std::mem::replace(&mut posted, true) {
+            let response = polling.post(payload);
+            assert_eq!((response.status, response.text()), (200, "ok"));
+        }
+        let response = polling.gets.response();
+        assert_eq!(response.status, 200);
+        received.extend(response.text().split('\x1e').map(str::to_owned));
+    }
+    received
+}
+
+#[test]
+fn answers_to_a_payload_while_a_poll_waits() {
+    let running = answering(patient(), |socket, data| {
+        let text = data.as_text().expect("text").to_owned();
+        let send = |what: &str| socket.try_send(format!("{text} {what}")).expect("there is room");
+        send("before");
+        if text.len() % 2 == 0 {
+            socket.server().broadcast(format!("{text} to all"));
+        }
+        socket
+            .try_send_all([format!("{text} one"), format!("{text} two")])
+            .expect("there is room");
+        socket.try_send(vec![1, 2]).expect("there is room");
+        send("behind");
+    });
+    let mut polling = Polling::open(running.address);
+    let messages = ["1", "22", "333", "4", "55555", "666666"];
+    let expected: Vec<_> = messages
+        .iter()
+        .flat_map(|text| {
+            let to_all = (text.len() % 2 == 0).then_some("to all");
+            let texts = ["before"].into_iter().chain(to_all).chain(["one", "two"]);
+            let texts = texts.map(|what| format!("4{text} {what}"));
+            texts
+                .chain(["bAQI=".to_owned(), format!("4{text} behind")])
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let payload = messages.map(|text| format!("4{text}")).join("\x1e");
+    for _ in 0..3 {
+        assert_eq!(answers_to(&mut polling, &payload, expected.len()), expected);
+    }
+    let socket = running.server.clients().remove(0);
+    support::until("an empty buffer", || socket.buffered_bytes() == 0);
+}
+
+/// What has no room in the answer to a poll waits for the next one.
+#[test]
+fn more_answers_than_one_poll_takes_on_the_short_way() {
+    let running = answering(patient(), |socket, data| {
+        let text = data.as_text().expect("text").to_owned();
+        for number in 0..10 {
+            let long = format!("{text} {number} {}", "x".repeat(10_000));
+            socket.try_send(long).expect("there is room");
+        }
+    });
+    let mut polling = Polling::open(running.address);
+    let received = answers_to(&mut polling, "4a\x1e4b", 20);
+    let heads: Vec<_> = received.iter().map(|text| &text[..4]).collect();
+    let expected: Vec<_> = ["a", "b"]
+        .iter()
+        .flat_map(|text| (0..10).map(move |number| format!("4{text} {number}")))
+        .collect();
+    assert_eq!(heads, expected);
+    assert!(received.iter().all(|text| text.len() == 10_005));
+}
+
+#[test]
+fn a_panic_and_a_close_amid_a_payload_while_a_poll_waits() {
+    quiet_panics();
+    for (word, reason) in [
+        ("panic", CloseReason::Panicked),
+        ("close", CloseReason::ForcedClose),
+    ] {
+        let (running, told) = mortal(patient());
+        let mut polling = Polling::open(running.address);
+        let payload = format!("41\x1e42\x1e4{word}\x1e44");
+        assert_eq!(answers_to(&mut polling, &payload, 2)[..2], ["41", "42"]);
+        match reason {
+            // The end comes with the next poll, if not with this one.
+            CloseReason::ForcedClose => drop(polling.poll()),
+            _ => assert_eq!(polling.poll().status, 400),
+        }
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(reason));
+        assert_clients(&running, 0);
+    }
+}
+
+#[test]
+fn several_messages_in_one_go_are_all_taken_or_none() {
+    for mut config in configs() {
+        config.max_buffered_bytes = 10_000;
+        let running = start(1, move || Server::builder().config(config).start());
+        let mut websocket = WebSocket::open(running.address);
+        let socket = running.server.clients().remove(0);
+        let half = || Data::from("x".repeat(5_000));
+        let room = "there is room";
+        for by_address in [false, true] {
+            socket.try_send("1").expect(room);
+            socket.try_send_all(["2", "3"]).expect(room);
+            assert_eq!(socket.try_send_all([half(), half()]), Err(SendError::TooLarge));
+            assert_eq!(socket.try_send_all([""; 0]), Ok(()));
+            running.server.broadcast("4");
+            socket
+                .try_send_all([Send::text("5").volatile(1), Send::text("6")])
+                .expect(room);
+            socket.try_send("7").expect(room);
+            if by_address {
+                socket.addr().do_send(Send::text("8"));
+                socket.try_send_all(["9"]).expect(room);
+            }
+            let count = if by_address { 9 } else { 7 };
+            let expected: Vec<_> = (1..=count).map(|number| format!("4{number}")).collect();
+            assert_eq!(texts(&mut websocket, count), expected);
+            support::until("an empty buffer", || socket.buffered_bytes() == 0);
+        }
+        socket.close();
+        assert_eq!(socket.try_send_all(["late"]), Err(SendError::Closed));
+    }
+    let mut config = patient();
+    config.max_buffered_bytes = 10_000;
+    let running = start(1, move || Server::builder().config(config).start());
+    let mut polling = Polling::open(running.address);
+    let socket = running.server.clients().remove(0);
+    let data = Data::from("x".repeat(4_000));
+    socket
+        .try_send_all([data.clone(), data.clone()])
+        .expect("there is room");
+    assert_eq!(socket.try_send_all(["small".into(), data]), Err(SendError::Full));
+    socket.try_send("small").expect("there is room");
+    let received = polling.poll();
+    assert_eq!(
+        received.text().split('\x1e').map(str::len).collect::<Vec<_>>(),
+        [4_001, 4_001, 6]
+    );
+}

@@ -57,6 +57,12 @@ impl<T> Queue<T> {
         self.0.as_mut()?.remove(at)
     }
 
+    pub(super) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        if let Some(items) = &mut self.0 {
+            items.retain(keep);
+        }
+    }
+
     /// Gives back its memory, if nothing is in it.
     pub(super) fn rest(&mut self) {
         if self.is_empty() {

@@ -165,13 +165,16 @@ impl Session {
     }
 
     /// Ends the session in good order: what is buffered leaves first, at most 30 s are given to it.
+    /// What the client has sent and nobody was told of is not told any more.
     pub fn close(&mut self, now: Instant, close: impl Into<Close>) {
+        self.forget_input();
         self.state.close(close.into(), now + CLOSE_TIMEOUT);
         self.answer_last_poll();
     }
 
-    /// Ends the session at once; what is buffered is dropped.
+    /// Ends the session at once; what is buffered is dropped, and so is what nobody was told of.
     pub fn abort(&mut self, close: impl Into<Close>) {
+        self.forget_input();
         self.end(close);
     }
 
@@ -272,6 +275,12 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// Whoever has ended the session listens no more.
+    fn forget_input(&mut self) {
+        self.outputs
+            .retain(|output| !matches!(output, Output::Event(Event::Message(_) | Event::Packet(_))));
     }
 
     fn expire_closing(&mut self, now: Instant) {

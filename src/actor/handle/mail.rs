@@ -51,6 +51,23 @@ impl Mail {
         }
     }
 
+    /// Puts messages behind the others, with nothing between them.
+    pub(super) fn post_all(&self, mut sends: Vec<Send>, deliver: impl Fn(Deliver)) {
+        let mut waiting = self.waiting();
+        if self.apart.load(Ordering::Acquire) {
+            for send in sends {
+                self.deliveries.fetch_add(1, Ordering::AcqRel);
+                deliver(Deliver(Some(send)));
+            }
+        } else if !waiting.is_empty() {
+            waiting.append(&mut sends);
+        } else if !sends.is_empty() {
+            *waiting = sends;
+            self.deliveries.fetch_add(1, Ordering::AcqRel);
+            deliver(Deliver(None));
+        }
+    }
+
     /// All that was put together.
     pub(super) fn take(&self) -> Vec<Send> {
         std::mem::take(&mut *self.waiting())

@@ -153,22 +153,33 @@ impl Socket {
     /// can be told in the socket's process alone: what waits for that is bounded by as much again.
     #[inline]
     pub(in crate::actor) fn reserve(&self, send: &Send) -> Result<(), SendError> {
-        self.reserve_within(send, 2)
+        self.reserve_within(cost(&send.data), 2, || send.key.is_some())
+    }
+
+    /// The same for several messages, as if they were one.
+    pub(super) fn reserve_all(&self, sends: &[Send]) -> Result<(), SendError> {
+        let cost = sends.iter().map(|send| cost(&send.data)).sum();
+        self.reserve_within(cost, 2, || sends.iter().all(|send| send.key.is_some()))
     }
 
     /// The same in the socket's process, which makes room at once, whatever lies in the mailbox.
     #[inline]
     pub(in crate::actor) fn reserve_here(&self, send: &Send) -> Result<(), SendError> {
-        self.reserve_within(send, 3)
+        self.reserve_within(cost(&send.data), 3, || send.key.is_some())
     }
 
     #[inline]
-    fn reserve_within(&self, send: &Send, buffers: usize) -> Result<(), SendError> {
-        let (cost, limit) = (cost(&send.data), self.limit());
+    fn reserve_within(
+        &self,
+        cost: usize,
+        buffers: usize,
+        is_volatile: impl FnOnce() -> bool,
+    ) -> Result<(), SendError> {
+        let limit = self.limit();
         if cost <= limit && self.pressure().take(cost, limit) {
             return Ok(());
         }
-        self.reserve_by_policy(cost, limit, buffers, send.key.is_some())
+        self.reserve_by_policy(cost, limit, buffers, is_volatile())
     }
 
     #[cold]

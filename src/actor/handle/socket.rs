@@ -215,6 +215,29 @@ impl Socket {
         }
     }
 
+    /// Sends several messages in one go, for less than by one [`try_send`](Self::try_send) each: all of them, one behind
+    /// the other with nothing between them, or none. Their order among others is as with `try_send`.
+    ///
+    /// # Errors
+    /// Those of [`try_send`](Self::try_send), of all of them together: [`SendError::TooLarge`] if there will never be room
+    /// for all. A [policy](Self::set_full_policy) makes room as for one message, which is volatile if all of them are.
+    pub fn try_send_all<S: Into<Send>>(
+        &self,
+        messages: impl IntoIterator<Item = S>,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        let sends: Vec<Send> = messages.into_iter().map(Into::into).collect();
+        self.reserve_all(&sends)?;
+        match self.is_running() {
+            true => sends.into_iter().map(Command::Send).for_each(current::queue),
+            false => self
+                .0
+                .mail
+                .post_all(sends, |deliver| self.0.addr.do_send(deliver)),
+        }
+        Ok(())
+    }
+
     /// Sends on the short way, if it is open and nothing that came earlier lies in the mailbox still.
     #[inline]
     fn pass(&self, data: &Data, compress: bool, after: u64) -> bool {

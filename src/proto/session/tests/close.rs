@@ -1,7 +1,9 @@
 //! The end in good order: what was sent leaves first, on either transport.
 
 use super::support::{Bench, PROBE, config, ms, s};
-use crate::proto::{CloseReason, Events, PollId, ReadyState, Refusal, Revision, SendError, Transport};
+use crate::proto::{
+    CloseReason, Event, Events, Output, PollId, ReadyState, Refusal, Revision, SendError, Transport,
+};
 
 fn close(bench: &mut Bench) {
     bench.session.close(bench.now, CloseReason::ForcedClose);
@@ -57,6 +59,39 @@ fn a_closing_session_hears_no_message_any_more() {
     close(&mut bench);
     bench.post(1, "4unheard");
     assert_eq!(bench.told(), ["push 1: ok"]);
+}
+
+/// Of messages that came together the application ends the session at the first.
+#[test]
+fn what_was_not_told_before_the_application_ended_it_is_not_told() {
+    for discard in [false, true] {
+        let mut bench = Bench::with(config(), Revision::V4, Events::DEFAULT | Events::PACKET);
+        bench.post(1, "4first\u{1e}4second");
+        let first = [bench.session.poll_output(), bench.session.poll_output()];
+        assert!(matches!(
+            first,
+            [
+                Some(Output::Event(Event::Packet(_))),
+                Some(Output::Event(Event::Message(_)))
+            ]
+        ));
+        if discard {
+            bench.session.abort(CloseReason::ForcedClose);
+            assert_eq!(bench.told(), ["push 1: ok", "close: forced close"]);
+        } else {
+            close(&mut bench);
+            assert_eq!(bench.told(), ["push 1: ok"]);
+        }
+    }
+}
+
+/// The client's end comes behind its messages.
+#[test]
+fn what_stands_in_front_of_the_clients_close_packet_is_told() {
+    let mut bench = Bench::polling();
+    bench.post(1, "4first\u{1e}4second\u{1e}1");
+    let told = bench.told();
+    assert_eq!(told[..2], ["message first", "message second"]);
 }
 
 #[test]
