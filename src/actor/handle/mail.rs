@@ -4,14 +4,20 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use once_cell::race::OnceBox;
+
 use crate::actor::messages::{Deliver, Send};
 
 /// How many messages there is room for at first, and how much it grows by at least.
 const ROOM: usize = 8;
 
-/// What was posted and not taken, its bytes reserved.
+/// What was posted to a socket and not taken. One pointer, until somebody other than its own handler has sent something.
 #[derive(Debug, Default)]
-pub(super) struct Mail {
+pub(super) struct Mail(OnceBox<Mailbag>);
+
+#[derive(Debug, Default)]
+struct Mailbag {
+    /// Their bytes are reserved.
     waiting: Mutex<Vec<Send>>,
     /// How many [`Deliver`] lie in the mailbox.
     deliveries: AtomicU32,
@@ -22,13 +28,15 @@ pub(super) struct Mail {
 impl Mail {
     #[inline]
     pub(super) fn is_any(&self) -> bool {
-        self.deliveries.load(Ordering::Acquire) > 0
+        let bag = self.0.get();
+        bag.is_some_and(|bag| bag.deliveries.load(Ordering::Acquire) > 0)
     }
 
     /// What is posted from here on keeps its place among other messages in the mailbox.
     pub(super) fn keep_apart(&self) {
-        if !self.apart.load(Ordering::Acquire) {
-            self.apart.store(true, Ordering::Release);
+        let bag = self.bag();
+        if !bag.apart.load(Ordering::Acquire) {
+            bag.apart.store(true, Ordering::Release);
         }
     }
 
@@ -36,49 +44,60 @@ impl Mail {
     /// same sender tells the process afterwards comes behind.
     #[inline]
     pub(super) fn post(&self, send: Send, deliver: impl FnOnce(Deliver)) {
-        if self.apart.load(Ordering::Acquire) {
-            self.deliveries.fetch_add(1, Ordering::AcqRel);
-            return deliver(Deliver(Some(send)));
+        let bag = self.bag();
+        if bag.apart.load(Ordering::Acquire) {
+            return deliver(bag.delivery(Some(send)));
         }
-        let mut waiting = self.waiting();
+        let mut waiting = bag.waiting();
         if waiting.len() == waiting.capacity() {
             waiting.reserve(ROOM);
         }
         waiting.push(send);
         if waiting.len() == 1 {
-            self.deliveries.fetch_add(1, Ordering::AcqRel);
-            deliver(Deliver(None));
+            deliver(bag.delivery(None));
         }
     }
 
     /// Puts messages behind the others, with nothing between them.
     pub(super) fn post_all(&self, mut sends: Vec<Send>, deliver: impl Fn(Deliver)) {
-        let mut waiting = self.waiting();
-        if self.apart.load(Ordering::Acquire) {
+        let bag = self.bag();
+        let mut waiting = bag.waiting();
+        if bag.apart.load(Ordering::Acquire) {
             for send in sends {
-                self.deliveries.fetch_add(1, Ordering::AcqRel);
-                deliver(Deliver(Some(send)));
+                deliver(bag.delivery(Some(send)));
             }
         } else if !waiting.is_empty() {
             waiting.append(&mut sends);
         } else if !sends.is_empty() {
             *waiting = sends;
-            self.deliveries.fetch_add(1, Ordering::AcqRel);
-            deliver(Deliver(None));
+            deliver(bag.delivery(None));
         }
     }
 
     /// All that was put together.
     pub(super) fn take(&self) -> Vec<Send> {
-        std::mem::take(&mut *self.waiting())
+        std::mem::take(&mut *self.bag().waiting())
     }
 
-    /// A [`Deliver`] has come out of the mailbox, and what it brought has been taken.
+    /// A [`Deliver`] has come out of the mailbox.
     pub(super) fn delivered(&self) {
-        self.deliveries.fetch_sub(1, Ordering::AcqRel);
+        self.bag().deliveries.fetch_sub(1, Ordering::AcqRel);
     }
 
+    #[inline]
+    fn bag(&self) -> &Mailbag {
+        self.0.get_or_init(Box::default)
+    }
+}
+
+impl Mailbag {
     fn waiting(&self) -> MutexGuard<'_, Vec<Send>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be posted in the mailbox.
+    fn delivery(&self, send: Option<Send>) -> Deliver {
+        self.deliveries.fetch_add(1, Ordering::AcqRel);
+        Deliver(send)
     }
 }
