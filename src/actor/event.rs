@@ -161,9 +161,7 @@ impl Event {
             },
         }
     }
-}
 
-impl Event {
     /// A message as a batch of one, if messages are to come so.
     pub(super) fn batched(self, is_batched: bool) -> Self {
         match self {

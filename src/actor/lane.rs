@@ -1,5 +1,6 @@
 //! The short way out of a handler that answers its own socket: what it sends becomes bytes at once, in the buffer that
-//! is written when it is done, or in the answer to a poll. Open while a batch of messages is told; whoever sends finds it by the socket's key.
+//! is written when it is done, or in the answer to a poll. Open while a batch of messages is told; whoever sends finds it
+//! by the socket's key.
 
 use std::cell::{Cell, RefCell};
 

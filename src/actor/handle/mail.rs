@@ -58,7 +58,7 @@ impl Mail {
         }
     }
 
-    /// Puts messages behind the others, with nothing between them.
+    /// Puts several messages behind the others.
     pub(super) fn post_all(&self, mut sends: Vec<Send>, deliver: impl Fn(Deliver)) {
         let bag = self.bag();
         let mut waiting = bag.waiting();

@@ -260,9 +260,7 @@ impl Credit {
         socket.pressure().unhandled.fetch_add(cost, Ordering::SeqCst);
         Credit(Some((socket.clone(), cost)))
     }
-}
 
-impl Credit {
     /// Counts more for it.
     pub(in crate::actor) fn add(&mut self, cost: usize) {
         let Some((socket, counted)) = &mut self.0 else {

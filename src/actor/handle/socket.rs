@@ -215,12 +215,12 @@ impl Socket {
         }
     }
 
-    /// Sends several messages in one go, for less than by one [`try_send`](Self::try_send) each: all of them, one behind
-    /// the other with nothing between them, or none. Their order among others is as with `try_send`.
+    /// Sends several messages, one behind the other, for less than by one [`try_send`](Self::try_send) each: all of them
+    /// are taken, or none. Their order among others is as with `try_send`.
     ///
     /// # Errors
-    /// Those of [`try_send`](Self::try_send), of all of them together: [`SendError::TooLarge`] if there will never be room
-    /// for all. A [policy](Self::set_full_policy) makes room as for one message, which is volatile if all of them are.
+    /// Those of [`try_send`](Self::try_send), as for one message of their size together: [`SendError::TooLarge`] if there
+    /// will never be room for all. To a [policy](Self::set_full_policy) they are volatile if all of them are.
     pub fn try_send_all<S: Into<Send>>(
         &self,
         messages: impl IntoIterator<Item = S>,

@@ -149,6 +149,16 @@ impl<'a> Driver<'a> {
         } else {
             Data::from(text)
         };
+        // On the short way some of them, as the answers of a handler: they wait nowhere.
+        if padding.is_multiple_of(3)
+            && let Some(mut answering) = self.session.answer()
+        {
+            answering.put(&data, padding.is_multiple_of(2));
+            self.session.answered(answering);
+            self.last_sent += 1;
+            self.sent.push_back((self.last_sent, 0));
+            return;
+        }
         let cost = cost(&data);
         let before = self.session.buffered_bytes();
         let max = self.setup.config.max_buffered_bytes;
