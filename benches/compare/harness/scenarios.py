@@ -36,11 +36,11 @@ SCENARIOS = {
         "WebSocket echo, 100 connections x 16 in flight x 16 KiB, text", ["websocket", "--size", "16384"],
         ("engineio", *FAST, *CEILINGS), column="16 KiB"),
     "polling": Scenario(
-        "Polling echo, 100 sessions x 1 in flight x 32 B", ["polling"], ("engineio", *FAST, *SLOW),
+        "Polling echo, 100 sessions x 1 in flight x 32 B", ["polling"], ("engineio", "engineio --own-listener", *FAST, *SLOW),
         column="polling echo"),
     "polling-16": Scenario(
         "Polling echo, 100 sessions x 16 in flight x 32 B", ["polling", "--in-flight", "16"],
-        ("engineio", *FAST, *SLOW), column="16 in flight"),
+        ("engineio", "engineio --own-listener", *FAST, *SLOW), column="16 in flight"),
     "fanout": Scenario(
         "Fan-out to 1,000 WebSocket clients, 4 broadcasts of 32 B in flight", ["fanout"],
         ("engineio", *FAST, "engine.io, ws", "engine.io, eiows", "python-engineio", "uWebSockets"),
