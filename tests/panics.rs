@@ -117,7 +117,7 @@ fn start_telling(
 
 #[test]
 fn an_own_behaviour_that_panics() {
-    a_panic_ends_one_session("1", |builder| builder.behavior(|_, _| Own));
+    a_panic_ends_one_session("4leak\u{1e}1", |builder| builder.behavior(|_, _| Own));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_actor_of_a_connection_that_panics() {
 
 #[test]
 fn a_closure_that_panics() {
-    a_panic_ends_one_session("1", |builder| builder.on_message(handle));
+    a_panic_ends_one_session("4leak\u{1e}1", |builder| builder.on_message(handle));
 }
 
 /// Without another event the heartbeat sees that an actor is gone.

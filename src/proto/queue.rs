@@ -57,6 +57,10 @@ impl<T> Queue<T> {
         self.0.as_mut()?.remove(at)
     }
 
+    pub(super) fn back_mut(&mut self) -> Option<&mut T> {
+        self.0.as_mut()?.back_mut()
+    }
+
     pub(super) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         if let Some(items) = &mut self.0 {
             items.retain(keep);

@@ -175,6 +175,7 @@ impl Session {
     /// Ends the session at once; what is buffered is dropped, and so is what nobody was told of.
     pub fn abort(&mut self, close: impl Into<Close>) {
         self.forget_input();
+        self.close_with_answer();
         self.end(close);
     }
 

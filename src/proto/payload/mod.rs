@@ -67,6 +67,11 @@ pub(super) fn push_message(data: &Data, body: &mut Vec<u8>) {
     v4::push(PacketType::Message, data, body);
 }
 
+/// The same of a packet of any kind.
+pub(super) fn push(packet: &Packet, body: &mut Vec<u8>) {
+    v4::push(packet.kind, &packet.data, body);
+}
+
 /// The length in bytes of what [`encode`] would make of the same arguments.
 pub fn encoded_len<'a, I>(packets: I, revision: Revision, supports_binary: bool) -> usize
 where

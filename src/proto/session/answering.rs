@@ -4,10 +4,10 @@
 use super::passing::WATCHED;
 use super::{Messages, Session};
 use crate::Data;
-use crate::proto::Revision;
 use crate::proto::event::{Output, PollId, Reply};
 use crate::proto::payload::{self, Body};
 use crate::proto::state::{Link, State};
+use crate::proto::{Packet, PacketType, Revision};
 
 /// No more messages when the payload has so many bytes.
 const ROOM: usize = 64 * 1024;
@@ -88,5 +88,22 @@ impl Session {
             released: 0,
             flushed: self.sent,
         }));
+    }
+
+    /// Of an answer that has not left yet the close packet is the last. Returns whether there is one.
+    pub(super) fn close_with_answer(&mut self) -> bool {
+        let Some(polling) = self.state.polling() else {
+            return false;
+        };
+        let is_answered = polling.parked.is_none() && self.revision == Revision::V4;
+        match self.outputs.back_mut() {
+            Some(Output::Reply(reply)) if is_answered && self.last_reply == Some(reply.poll) => {
+                let mut payload = Vec::from(std::mem::take(&mut reply.body.bytes));
+                payload::push(&Packet::new(PacketType::Close), &mut payload);
+                reply.body.bytes = payload.into();
+                true
+            }
+            _ => false,
+        }
     }
 }

@@ -230,10 +230,11 @@ impl Session {
             return;
         };
         let close = Close::clone(close);
-        let Some(poll) = self.state.polling().and_then(|polling| polling.parked.take()) else {
-            return;
-        };
-        self.reply_buffer(poll, self.buffer.len(), Some(Packet::new(PacketType::Close)));
+        match self.state.polling().and_then(|polling| polling.parked.take()) {
+            Some(poll) => self.reply_buffer(poll, self.buffer.len(), Some(Packet::new(PacketType::Close))),
+            None if self.buffer.is_empty() && self.close_with_answer() => {}
+            None => return,
+        }
         self.end(close);
     }
 

@@ -196,3 +196,33 @@ fn a_poll_that_is_gone_ends_the_session() {
         ]
     );
 }
+
+/// The client hears of the end with the last messages, whoever is first.
+#[test]
+fn an_answer_that_has_not_left_takes_the_close_packet_along() {
+    for discard in [false, true] {
+        let mut bench = waiting();
+        let mut answering = bench.session.answer().expect("a poll waits");
+        answering.put(&"last".into(), false);
+        bench.session.answered(answering);
+        if !discard {
+            bench.session.close(bench.now, CloseReason::ForcedClose);
+        }
+        // Once is enough.
+        bench.session.abort(CloseReason::ForcedClose);
+        assert_eq!(bench.told(), ["poll 1: 4last 1", "close: forced close"]);
+    }
+}
+
+#[test]
+fn what_was_sent_behind_it_comes_before_the_close_packet() {
+    let mut bench = waiting();
+    let mut answering = bench.session.answer().expect("a poll waits");
+    answering.put(&"first".into(), false);
+    bench.session.answered(answering);
+    bench.send("second");
+    bench.session.close(bench.now, CloseReason::ForcedClose);
+    assert_eq!(bench.told(), ["poll 1: 4first"]);
+    bench.poll(2);
+    assert_eq!(bench.told(), ["poll 2: 4second 1", "close: forced close"]);
+}
