@@ -56,9 +56,10 @@ pub struct SocketActor {
 }
 
 /// However the process ends (a discard in the factory, its thread, a panic): nobody else would ever close its
-/// WebSockets.
+/// WebSockets, or drop what was posted to it as long as there is a handle.
 impl Drop for SocketActor {
     fn drop(&mut self) {
+        drop(self.socket.take_mail());
         let Some(aside) = self.aside.take() else { return };
         let probe = aside.probe.map(|(_, link)| link);
         for link in aside.link.into_iter().chain(probe) {

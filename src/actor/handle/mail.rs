@@ -76,12 +76,15 @@ impl Mail {
 
     /// All that was put together.
     pub(super) fn take(&self) -> Vec<Send> {
-        std::mem::take(&mut *self.bag().waiting())
+        let bag = self.0.get();
+        bag.map_or_else(Vec::new, |bag| std::mem::take(&mut *bag.waiting()))
     }
 
     /// A [`Deliver`] has come out of the mailbox.
     pub(super) fn delivered(&self) {
-        self.bag().deliveries.fetch_sub(1, Ordering::AcqRel);
+        if let Some(bag) = self.0.get() {
+            bag.deliveries.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     #[inline]
