@@ -75,10 +75,36 @@ impl<T: Into<Data>> From<T> for Send {
     }
 }
 
-/// A message whose bytes are reserved already, or, without it, all those that were put together for this socket.
+/// Messages whose bytes are reserved already.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Deliver(pub(crate) Option<Send>);
+pub(crate) enum Deliver {
+    One(Send),
+    Many(Many),
+    /// All those that wait together.
+    Waiting,
+}
+
+/// Messages that were sent in one go.
+#[derive(Debug)]
+pub(crate) struct Many {
+    pub(crate) messages: Vec<Data>,
+    /// The broadcast that comes before them.
+    pub(crate) after: u64,
+}
+
+impl Many {
+    /// The same one by one.
+    pub(crate) fn into_sends(self) -> impl Iterator<Item = Send> {
+        let after = self.after;
+        self.messages.into_iter().map(move |data| Send {
+            data,
+            compress: true,
+            key: None,
+            after,
+        })
+    }
+}
 
 /// The application has caught up with what came in.
 #[derive(Debug, Message)]

@@ -320,10 +320,14 @@ fn assert_one_order(by_address: bool) {
         room.join(&socket);
         room.broadcast(sent("joined"));
         socket.try_send(sent("direct")).expect("room");
+        socket
+            .try_send_all([sent("several"), sent("of them")])
+            .expect("room");
         room.broadcast_except([&other], sent("except"));
         server.broadcast(sent("everybody"));
         room.broadcast_except([&socket], format!("not for it {round}"));
         room.broadcast(sent("once more"));
+        socket.try_send_all([sent("several again")]).expect("room");
         socket.try_send(sent("direct again")).expect("room");
         if by_address {
             socket.addr().do_send(engineio::Send::text(sent("mailbox")));

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::race::OnceBox;
 
-use crate::actor::messages::{Deliver, Send};
+use crate::actor::messages::{Deliver, Many, Send};
 
 /// How many messages there is room for at first, and how much it grows by at least.
 const ROOM: usize = 8;
@@ -46,7 +46,7 @@ impl Mail {
     pub(super) fn post(&self, send: Send, deliver: impl FnOnce(Deliver)) {
         let bag = self.bag();
         if bag.apart.load(Ordering::Acquire) {
-            return deliver(bag.delivery(Some(send)));
+            return deliver(bag.delivery(Deliver::One(send)));
         }
         let mut waiting = bag.waiting();
         if waiting.len() == waiting.capacity() {
@@ -54,23 +54,17 @@ impl Mail {
         }
         waiting.push(send);
         if waiting.len() == 1 {
-            deliver(bag.delivery(None));
+            deliver(bag.delivery(Deliver::Waiting));
         }
     }
 
-    /// Puts several messages behind the others.
-    pub(super) fn post_all(&self, mut sends: Vec<Send>, deliver: impl Fn(Deliver)) {
+    /// Puts several messages behind the others: they are a message of their own in the mailbox, unless others wait.
+    pub(super) fn post_all(&self, many: Many, deliver: impl FnOnce(Deliver)) {
         let bag = self.bag();
         let mut waiting = bag.waiting();
-        if bag.apart.load(Ordering::Acquire) {
-            for send in sends {
-                deliver(bag.delivery(Some(send)));
-            }
-        } else if !waiting.is_empty() {
-            waiting.append(&mut sends);
-        } else if !sends.is_empty() {
-            *waiting = sends;
-            deliver(bag.delivery(None));
+        match waiting.is_empty() || bag.apart.load(Ordering::Acquire) {
+            true => deliver(bag.delivery(Deliver::Many(many))),
+            false => waiting.extend(many.into_sends()),
         }
     }
 
@@ -98,9 +92,9 @@ impl Mailbag {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be posted in the mailbox.
-    fn delivery(&self, send: Option<Send>) -> Deliver {
+    /// Counts what is to be posted in the mailbox.
+    fn delivery(&self, deliver: Deliver) -> Deliver {
         self.deliveries.fetch_add(1, Ordering::AcqRel);
-        Deliver(send)
+        deliver
     }
 }

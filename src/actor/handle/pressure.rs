@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify};
 
 use super::Socket;
+use crate::Data;
 use crate::actor::fanout;
 use crate::actor::messages::{Resume, Send};
 use crate::proto::{CloseReason, FullPolicy, SendError, cost};
@@ -153,33 +154,27 @@ impl Socket {
     /// can be told in the socket's process alone: what waits for that is bounded by as much again.
     #[inline]
     pub(in crate::actor) fn reserve(&self, send: &Send) -> Result<(), SendError> {
-        self.reserve_within(cost(&send.data), 2, || send.key.is_some())
+        self.reserve_within(cost(&send.data), 2, send.key.is_some())
     }
 
     /// The same for several messages, as if they were one.
-    pub(super) fn reserve_all(&self, sends: &[Send]) -> Result<(), SendError> {
-        let cost = sends.iter().map(|send| cost(&send.data)).sum();
-        self.reserve_within(cost, 2, || sends.iter().all(|send| send.key.is_some()))
+    pub(super) fn reserve_all(&self, messages: &[Data]) -> Result<(), SendError> {
+        self.reserve_within(messages.iter().map(cost).sum(), 2, false)
     }
 
     /// The same in the socket's process, which makes room at once, whatever lies in the mailbox.
     #[inline]
     pub(in crate::actor) fn reserve_here(&self, send: &Send) -> Result<(), SendError> {
-        self.reserve_within(cost(&send.data), 3, || send.key.is_some())
+        self.reserve_within(cost(&send.data), 3, send.key.is_some())
     }
 
     #[inline]
-    fn reserve_within(
-        &self,
-        cost: usize,
-        buffers: usize,
-        is_volatile: impl FnOnce() -> bool,
-    ) -> Result<(), SendError> {
+    fn reserve_within(&self, cost: usize, buffers: usize, is_volatile: bool) -> Result<(), SendError> {
         let limit = self.limit();
         if cost <= limit && self.pressure().take(cost, limit) {
             return Ok(());
         }
-        self.reserve_by_policy(cost, limit, buffers, is_volatile())
+        self.reserve_by_policy(cost, limit, buffers, is_volatile)
     }
 
     #[cold]

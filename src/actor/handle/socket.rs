@@ -16,7 +16,7 @@ use crate::actor::fanout::{self, Branch, SeatId};
 use crate::actor::handshake::Handshake;
 use crate::actor::hooks::Hooks;
 use crate::actor::lane;
-use crate::actor::messages::{CloseSession, Send};
+use crate::actor::messages::{CloseSession, Many, Send};
 use crate::actor::room::Joined;
 use crate::actor::socket::SocketActor;
 use crate::actor::stats::{Counter, SocketStats};
@@ -220,20 +220,19 @@ impl Socket {
     ///
     /// # Errors
     /// Those of [`try_send`](Self::try_send), as for one message of their size together: [`SendError::TooLarge`] if there
-    /// will never be room for all. To a [policy](Self::set_full_policy) they are volatile if all of them are.
-    pub fn try_send_all<S: Into<Send>>(
+    /// will never be room for all.
+    pub fn try_send_all<D: Into<Data>>(
         &self,
-        messages: impl IntoIterator<Item = S>,
+        messages: impl IntoIterator<Item = D>,
     ) -> Result<(), SendError> {
         self.check_open()?;
-        let sends: Vec<Send> = messages.into_iter().map(Into::into).collect();
-        self.reserve_all(&sends)?;
+        let messages: Vec<Data> = messages.into_iter().map(Into::into).collect();
+        self.reserve_all(&messages)?;
+        let after = fanout::last();
+        let many = Many { messages, after };
         match self.is_running() {
-            true => sends.into_iter().map(Command::Send).for_each(current::queue),
-            false => self
-                .0
-                .mail
-                .post_all(sends, |deliver| self.0.addr.do_send(deliver)),
+            true => many.into_sends().map(Command::Send).for_each(current::queue),
+            false => self.0.mail.post_all(many, |deliver| self.0.addr.do_send(deliver)),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::aside::Aside;
 use crate::Data;
 use crate::actor::handler::Panicked;
 use crate::actor::lane::{self, Lane, Way};
-use crate::actor::messages::Send;
+use crate::actor::messages::Many;
 use crate::actor::transport::Arrival;
 use crate::actor::{current, fanout};
 use crate::proto::{Messages, cost};
@@ -71,33 +71,43 @@ impl SocketActor {
         batch.next
     }
 
-    /// Takes the messages that were put together for the socket.
-    pub(super) fn take_mail(&mut self) {
-        let mut mail = self.socket.take_mail().into_iter();
+    /// Takes the messages that wait together for the socket.
+    pub(super) fn take_waiting(&mut self) {
+        let mut waiting = self.socket.take_mail().into_iter();
         // Between those of one chunk nobody has sent to many.
-        while let Some(together) = mail
+        while let Some(together) = waiting
             .as_slice()
             .chunk_by(|one, next| one.after == next.after)
             .next()
         {
-            let count = together.len();
-            let passed = self.pass_together(together);
-            for send in mail.by_ref().take(count).skip(passed) {
+            let (count, after) = (together.len(), together.first().map_or(0, |first| first.after));
+            let sends = together.iter().map(|send| (&send.data, send.compress));
+            let passed = self.pass_together(after, sends);
+            for send in waiting.by_ref().take(count).skip(passed) {
                 self.accept(send);
             }
         }
     }
 
-    /// Lets messages out on the short way, if nothing lies in front of them, as far as there is room. Returns how many.
-    fn pass_together(&mut self, together: &[Send]) -> usize {
-        let Some(mut lane) = together.first().and_then(|first| self.lend_lane(first.after)) else {
+    /// Takes messages that were sent in one go.
+    pub(super) fn take_many(&mut self, many: Many) {
+        let sends = many.messages.iter().map(|data| (data, true));
+        let passed = self.pass_together(many.after, sends);
+        for send in many.into_sends().skip(passed) {
+            self.accept(send);
+        }
+    }
+
+    /// Lets messages out on the short way behind the broadcasts up to `after`, if nothing lies in front of them, as far
+    /// as there is room. Returns how many.
+    #[inline]
+    fn pass_together<'a>(&mut self, after: u64, sends: impl Iterator<Item = (&'a Data, bool)>) -> usize {
+        let Some(mut lane) = self.lend_lane(after) else {
             return 0;
         };
-        let sent = together
-            .iter()
-            .take_while(|send| lane.send(&send.data, send.compress, send.after));
-        let (passed, released) = sent.fold((0, 0), |(count, bytes), send| {
-            (count + 1, bytes + cost(&send.data))
+        let sent = sends.take_while(|(data, compress)| lane.send(data, *compress, after));
+        let (passed, released) = sent.fold((0, 0), |(count, bytes), (data, _)| {
+            (count + 1, bytes + cost(data))
         });
         self.take_way(lane.way);
         self.socket.release(released);

@@ -76,11 +76,12 @@ impl Handler<AwaitFlush> for SocketActor {
 impl Handler<Deliver> for SocketActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver(send): Deliver, ctx: &mut Self::Context) {
+    fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
         self.socket.delivered();
-        match send {
-            Some(send) => self.accept(send),
-            None => self.take_mail(),
+        match deliver {
+            Deliver::One(send) => self.accept(send),
+            Deliver::Many(many) => self.take_many(many),
+            Deliver::Waiting => self.take_waiting(),
         }
         self.push_out(ctx);
     }
