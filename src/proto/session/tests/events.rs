@@ -186,3 +186,14 @@ fn packets_without_a_meaning_from_a_client_are_told_and_ignored() {
     bench.frame("6");
     assert_eq!(bench.told(), ["packet 0{}", "packet 5", "packet 6"]);
 }
+
+/// Messages that lie next to each other; what comes behind them stays where it is.
+#[test]
+fn messages_can_be_asked_for_alone() {
+    let mut bench = Bench::polling();
+    bench.post(1, "4one\u{1e}4two");
+    let texts = [(); 3].map(|()| bench.session.poll_message());
+    assert_eq!(texts, [Some("one".into()), Some("two".into()), None]);
+    assert_eq!(bench.session.poll_message(), None);
+    assert_eq!(bench.told(), ["push 1: ok"]);
+}
