@@ -95,13 +95,7 @@ fn not_once_it_is_closing() {
 
 #[test]
 fn not_if_somebody_watches_the_buffer_nor_in_revision_3() {
-    for (interest, expected) in [
-        (Events::FLUSH, false),
-        (Events::DRAIN, false),
-        (Events::PACKET_CREATE, false),
-        (Events::PACKET, true),
-        (Events::HEARTBEAT, true),
-    ] {
+    for (interest, expected) in MAY_BE_WATCHED {
         let mut bench = Bench::with(config(), Revision::V4, Events::DEFAULT | interest);
         bench.poll(1);
         assert_eq!(is_short(&bench), expected, "{interest:?}");

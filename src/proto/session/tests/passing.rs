@@ -101,13 +101,7 @@ fn nothing_passes_once_it_is_closing() {
 
 #[test]
 fn nothing_passes_who_watches_the_buffer() {
-    for (interest, expected) in [
-        (Events::FLUSH, false),
-        (Events::DRAIN, false),
-        (Events::PACKET_CREATE, false),
-        (Events::PACKET, true),
-        (Events::HEARTBEAT, true),
-    ] {
+    for (interest, expected) in MAY_BE_WATCHED {
         let mut bench = websocket(Revision::V4, false, Events::DEFAULT | interest);
         assert_eq!(passes(&bench), expected, "{interest:?}");
         bench.session.set_interest(Events::DEFAULT);

@@ -14,6 +14,15 @@ use crate::proto::{
 /// The first probe, poll and push of a test.
 pub(super) const PROBE: ProbeId = ProbeId(1);
 
+/// Who wants to hear of this, and whether the short ways are open then.
+pub(super) const MAY_BE_WATCHED: [(Events, bool); 5] = [
+    (Events::FLUSH, false),
+    (Events::DRAIN, false),
+    (Events::PACKET_CREATE, false),
+    (Events::PACKET, true),
+    (Events::HEARTBEAT, true),
+];
+
 /// A session and the time.
 pub(super) struct Bench {
     pub(super) session: Session,
