@@ -2,6 +2,7 @@
 
 mod mail;
 mod pressure;
+mod sending;
 mod server;
 mod socket;
 mod status;
