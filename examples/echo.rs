@@ -83,7 +83,7 @@ struct Options {
     /// Accept connections on each thread by itself, and serve nothing but Engine.IO.
     #[arg(long, conflicts_with_all = ["monitor", "cors_origin"])]
     own_listener: bool,
-    /// Answer by `Send` messages of an actor, instead of inside the socket's own.
+    /// Answer from an actor that is told by the batch, and sends by the batch, instead of inside the socket's own.
     #[arg(long)]
     via_actor: bool,
 }
