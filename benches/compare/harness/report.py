@@ -63,8 +63,8 @@ def heading(measured):
     dates = sorted({entry["date"].split(" ")[0] for entry in entries})
     when = dates[0] if len(dates) < 2 else f"{dates[0]} to {dates[-1]}"
     commits = ", ".join(dict.fromkeys(entry["commit"] for entry in entries))
-    rounds = min((len(results) for entry in entries if "seconds" in entry
-                  for results in entry["servers"].values()), default=0)
+    counts = {len(results) for entry in entries if "seconds" in entry for results in entry["servers"].values()} or {0}
+    rounds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
     return [f"{when}; {measured['machine']}; medians of {rounds} interleaved rounds.  ", f"Versions: engineio at {commits}; {versions}"]
 
