@@ -275,11 +275,13 @@ async fn main() -> std::io::Result<()> {
         let listener = engineio::listen(&server, (&*options.host, options.port))?
             .own_listeners(true)
             .workers(options.workers);
-        for address in listener.addresses()? {
+        let addresses = listener.addresses()?;
+        let serving = listener.run();
+        for address in addresses {
             println!("listening on http://{address}");
         }
         std::io::stdout().flush()?;
-        return listener.run().await;
+        return serving.await;
     }
     let listener = TcpListener::bind((&*options.host, options.port))?;
     let address = listener.local_addr()?;

@@ -200,11 +200,13 @@ async fn whole(options: Options) -> std::io::Result<()> {
     });
     let server = Server::builder().config(config).behavior(|_, _| Answer).start();
     let listener = engineio::listen(&server, ("127.0.0.1", options.port))?.workers(1);
-    for address in listener.addresses()? {
+    let addresses = listener.addresses()?;
+    let serving = listener.run();
+    for address in addresses {
         println!("listening on ws://{address}/engine.io/?EIO=4&transport=websocket");
     }
     std::io::stdout().flush()?;
-    listener.run().await
+    serving.await
 }
 
 /// Serves by the WebSocket layer alone.

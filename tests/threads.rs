@@ -492,7 +492,9 @@ fn serve_until_signal() {
         let listener = engineio::listen(&server, ("127.0.0.1", 0))
             .expect("listen")
             .workers(2);
-        println!("listening on {}", listener.addresses().expect("addresses")[0]);
-        listener.run().await.expect("run");
+        let address = listener.addresses().expect("addresses")[0];
+        let serving = listener.run();
+        println!("listening on {address}");
+        serving.await.expect("run");
     });
 }

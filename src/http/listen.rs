@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use actix_web::http::{KeepAlive, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use self::own::{Setting, Threads};
@@ -128,11 +129,16 @@ impl Listener {
     }
 
     /// Serves until SIGTERM or Ctrl-C, then closes all sessions in good order, as [`run_until_signal`] does, and
-    /// returns.
+    /// returns. Called inside a runtime, it catches signals from the call on, else from the first poll.
     ///
     /// # Errors
-    /// Those of actix's server.
-    pub async fn run(self) -> io::Result<()> {
+    /// When signals cannot be caught, and those of actix's server.
+    pub fn run(self) -> impl Future<Output = io::Result<()>> {
+        let caught = Handle::try_current().is_ok().then(signals);
+        async move { self.serve(caught.unwrap_or_else(signals)?).await }
+    }
+
+    async fn serve(self, signals: Signals) -> io::Result<()> {
         let Listener {
             server,
             listeners,
@@ -161,7 +167,7 @@ impl Listener {
                 // A thread that an application blocks is not waited for.
                 actix_rt::time::sleep(2 * STOP_DEADLINE).await;
             };
-            return until_signal(&server, ended, stop)?.await;
+            return until_signal(&server, ended, stop, signals).await;
         }
         let mut http = HttpServer::new(app)
             .on_connect(on_connect)
@@ -177,7 +183,9 @@ impl Listener {
         for listener in listeners {
             http = http.listen(listener)?;
         }
-        run_until_signal(&server, http.run())?.await
+        let http = http.run();
+        let stop = stop(&http);
+        until_signal(&server, http, stop, signals).await
     }
 }
 
@@ -210,11 +218,17 @@ pub fn run_until_signal(
     server: &Server,
     http: actix_web::dev::Server,
 ) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+    let (stop, signals) = (stop(&http), signals()?);
+    Ok(until_signal(server, http, stop, signals))
+}
+
+/// What stops an HTTP server.
+fn stop(http: &actix_web::dev::Server) -> impl AsyncFnOnce() + use<> {
     let handle = http.handle();
-    until_signal(server, http, async move || {
+    async move || {
         // Who does not answer our close frame is not waited for.
         let _ = actix_rt::time::timeout(STOP_DEADLINE, handle.stop(true)).await;
-    })
+    }
 }
 
 /// Runs `http` until it ends, or a signal has come, the server is drained, and `stop` is done.
@@ -222,14 +236,14 @@ fn until_signal<H, S>(
     server: &Server,
     http: H,
     stop: S,
-) -> io::Result<impl Future<Output = io::Result<()>> + use<H, S>>
+    mut signals: Signals,
+) -> impl Future<Output = io::Result<()>> + use<H, S>
 where
     H: Future<Output = io::Result<()>>,
     S: AsyncFnOnce() + 'static,
 {
     let server = server.clone();
-    let mut signals = signals()?;
-    Ok(async move {
+    async move {
         let (stopped, stopping) = oneshot::channel::<()>();
         actix_rt::spawn(async move {
             poll_fn(&mut signals).await;
@@ -245,7 +259,7 @@ where
             Poll::Pending => stop.as_mut().poll(cx).map(|_| Ok(())),
         })
         .await
-    })
+    }
 }
 
 /// Drains the server; a signal makes it quick.

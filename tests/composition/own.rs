@@ -42,6 +42,19 @@ fn on_threads() -> (Server, Arc<Mutex<HashSet<ThreadId>>>) {
     (server, threads)
 }
 
+#[test]
+fn run_can_be_called_outside_a_runtime() {
+    let system = actix_rt::System::new();
+    let (server, _) = system.block_on(async { on_threads() });
+    let listener = engineio::listen(&server, ("127.0.0.1", 0)).unwrap();
+    let addr = listener.addresses().unwrap()[0];
+    let serving = listener.own_listeners(true).workers(1).run();
+    system.block_on(async {
+        actix_rt::spawn(async move { serving.await.expect("it serves") });
+        Polling::open(addr).await;
+    });
+}
+
 #[actix_web::test]
 async fn sessions_live_on_all_threads_and_their_requests_come_by_any() {
     let (server, threads) = on_threads();
