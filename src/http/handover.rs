@@ -13,10 +13,10 @@ use std::rc::Rc;
 use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 
-use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload};
 use actix_web::http::Version;
+use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -133,7 +133,7 @@ pub(super) fn connection(req: &HttpRequest, config: &Config) -> Option<Detachabl
 }
 
 fn detachable(req: &HttpRequest) -> Option<Detachable> {
-    if let Some(lent) = req.conn_data::<Lent>() {
+    if let Some(lent) = req.extensions().get::<Lent>() {
         return Some(Detachable::Lent(lent.clone()));
     }
     let second = duplicate(*req.conn_data()?, req)?;

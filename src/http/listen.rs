@@ -1,5 +1,7 @@
 //! `listen`: a server on ports of its own, with everything set as it should be, and the orderly way down.
 
+mod connection;
+mod inlet;
 mod own;
 
 use std::future::{Future, poll_fn};

@@ -2,23 +2,23 @@
 //! Nothing passes between threads, and a connection knows its place among the others until it ends, even if a
 //! WebSocket has taken it.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpServiceBuilder, KeepAlive};
+use actix_http::Request;
 use actix_rt::{Arbiter, time};
 use actix_service::{Service, ServiceFactory, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::STOP_DEADLINE;
+use super::connection::Served;
 use crate::actor::transport::Stream;
-use crate::http::handover::Lent;
 
 /// How long nothing is accepted after the system had no descriptor or memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -58,6 +58,7 @@ impl Threads {
                 Error = actix_web::Error,
                 InitError = (),
             > + 'static,
+        <A::Service as Service<ServiceRequest>>::Future: Unpin,
     {
         let (tell, ends) = mpsc::unbounded_channel();
         let mut stops = Vec::new();
@@ -120,25 +121,13 @@ where
             Error = actix_web::Error,
             InitError = (),
         > + 'static,
+    <A::Service as Service<ServiceRequest>>::Future: Unpin,
 {
-    let stopping = Rc::new(Notify::new());
-    let signal = stopping.clone();
-    let service = HttpServiceBuilder::<Lent, _>::default()
-        .keep_alive(KeepAlive::Os)
-        .client_disconnect_timeout(Duration::ZERO)
-        .h1_allow_half_closed(false)
-        .graceful_shutdown_signal(move || {
-            let signal = signal.clone();
-            async move { signal.notified().await }
-        })
-        .on_connect_ext(|io: &Lent, extensions| {
-            extensions.insert(io.clone());
-        })
-        .h1(map_config(app(), |_| AppConfig::default()))
+    let service = map_config(app(), |()| AppConfig::default())
         .new_service(())
         .await
         .map_err(|()| io::Error::other("the App cannot be set up"))?;
-    let service = Rc::new(service);
+    let served = Rc::new(Served::new(service));
     // As many as can be asked for at once.
     let all = u32::try_from(setting.max_connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(all as usize));
@@ -148,26 +137,26 @@ where
         let listener = actix_rt::net::TcpListener::from_std(listener)?;
         accepting.push(actix_rt::spawn(accept(
             listener,
-            service.clone(),
+            served.clone(),
             places.clone(),
             setting.clone(),
         )));
     }
     let _ = stopped.await;
     accepting.iter().for_each(|task| task.abort());
-    stopping.notify_waiters();
+    served.stop();
     let _ = time::timeout(STOP_DEADLINE, places.acquire_many(all)).await;
     Ok(())
 }
 
 async fn accept<S>(
     listener: actix_rt::net::TcpListener,
-    service: Rc<S>,
+    served: Rc<Served<S>>,
     places: Arc<Semaphore>,
     setting: Setting,
 ) where
-    S: Service<(Lent, Option<SocketAddr>), Response = ()> + 'static,
-    S::Future: 'static,
+    S: Service<Request, Response = ServiceResponse, Error = actix_web::Error> + 'static,
+    S::Future: Unpin,
 {
     let mut starved = false;
     loop {
@@ -177,9 +166,7 @@ async fn accept<S>(
                 let Ok(place) = places.clone().acquire_owned().await else {
                     return;
                 };
-                if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
-                    connect(&service, Stream::accepted(io, place), peer, &setting);
-                }
+                connect(&served, Stream::accepted(io, place), peer, &setting);
             }
             Err(error) if is_of_peer(&error) => {}
             Err(error) => {
@@ -192,18 +179,18 @@ async fn accept<S>(
     }
 }
 
-fn connect<S>(service: &Rc<S>, stream: Stream, peer: SocketAddr, setting: &Setting)
+fn connect<S>(served: &Rc<Served<S>>, stream: Stream, peer: SocketAddr, setting: &Setting)
 where
-    S: Service<(Lent, Option<SocketAddr>), Response = ()> + 'static,
-    S::Future: 'static,
+    S: Service<Request, Response = ServiceResponse, Error = actix_web::Error> + 'static,
+    S::Future: Unpin,
 {
+    let served = served.clone();
     #[cfg(feature = "rustls")]
     if let Some(tls) = setting.tls.clone() {
-        let service = service.clone();
         actix_rt::spawn(async move {
             match time::timeout(TLS_DEADLINE, stream.secure(&tls)).await {
                 Ok(Ok(stream)) => {
-                    let _ = service.call((Lent::new(stream), Some(peer))).await;
+                    served.serve(stream, peer).await;
                 }
                 Ok(Err(error)) => log::debug!(target: "engineio::server", "{peer}: {error}"),
                 Err(_) => log::debug!(target: "engineio::server", "{peer}: the TLS handshake takes too long"),
@@ -212,7 +199,7 @@ where
         return;
     }
     let _ = setting;
-    drop(actix_rt::spawn(service.call((Lent::new(stream), Some(peer)))));
+    drop(actix_rt::spawn(served.serve(stream, peer)));
 }
 
 /// The connection has ended before it was accepted.

@@ -10,6 +10,10 @@ const built = (name) => fileURLToPath(new URL(`../../../target/debug/examples/${
 const ENGINE = process.env.ENGINEIO_WS_ENGINE ? ["--ws-engine", process.env.ENGINEIO_WS_ENGINE] : [];
 const FLAGS = [...ENGINE, ...(process.env.ENGINEIO_FLAGS ?? "").split(" ").filter(Boolean)];
 
+/** What `listen` answers to all that is not Engine.IO. In an App that is for others to say. */
+const NOT_IMPLEMENTED = FLAGS.includes("--own-listener") ? 501 : undefined;
+export const elsewhere = { path: NOT_IMPLEMENTED ?? 404, upgrade: NOT_IMPLEMENTED ?? 400 };
+
 /** The program: ENGINEIO_ECHO, or what `cargo build --example echo` leaves. A `.mjs` file is run by node. */
 function command() {
   const program = process.env.ENGINEIO_ECHO || built("echo");
@@ -19,7 +23,9 @@ function command() {
 /** Starts the echo server; `flags` are its command line. Fails when it does not listen within 10 s. */
 export async function startServer(flags = []) {
   const [program, first] = command();
-  return start(program, [...first, "--port", "0", ...FLAGS, ...flags.map(String)]);
+  // Some flags may not be given twice.
+  const whole = FLAGS.filter((flag) => !flags.includes(flag));
+  return start(program, [...first, "--port", "0", ...whole, ...flags.map(String)]);
 }
 
 /** Starts the feeder, ENGINEIO_FEEDER, or what `cargo build --example feeder` leaves. */

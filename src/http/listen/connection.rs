@@ -1,0 +1,416 @@
+//! An HTTP/1.1 connection of an own listener, from its accept to its end: what actix-http's dispatcher does elsewhere,
+//! with that crate's parser and encoder, but without buffers and timers while nothing happens. The App serves one request
+//! after the other. Nothing here knows of Engine.IO, but that a WebSocket may take the connection away.
+
+#[cfg(all(test, feature = "test"))]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::error::{ParseError, PayloadError};
+use actix_http::h1::{Codec, Message, MessageType};
+use actix_http::{ConnectionType, HttpMessage as _, KeepAlive, Request, Response, ServiceConfig, StatusCode};
+use actix_rt::time::{Sleep, sleep};
+use actix_service::Service;
+use actix_web::dev::ServiceResponse;
+use bytes::{Buf, BytesMut};
+use tokio::io::AsyncWrite;
+use tokio::sync::Notify;
+use tokio_util::codec::{Decoder, Encoder};
+use tokio_util::io::poll_read_buf;
+
+use super::inlet::Inlet;
+use crate::actor::transport::Stream;
+use crate::http::handover::Lent;
+
+/// How long a client may take for the head of a request, from its first byte on, or from the connection's begin.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many bytes are read in one go.
+const READ_SIZE: usize = 8 * 1024;
+
+/// With less room than this a buffer gets more before it is read into.
+const MIN_ROOM: usize = 1024;
+
+/// How many bytes are read of requests that wait for the one before them.
+const MAX_AHEAD: usize = 32 * 1024;
+
+/// How many bytes are encoded before they are written.
+const WRITE_SIZE: usize = 32 * 1024;
+
+/// Buffers that have grown larger are not kept.
+const MAX_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    /// For whichever connection is at work.
+    static INPUT: RefCell<BytesMut> = RefCell::default();
+    static OUTPUT: RefCell<BytesMut> = RefCell::default();
+}
+
+/// What the connections of a thread have in common.
+pub(super) struct Served<S> {
+    service: S,
+    config: ServiceConfig,
+    is_stopping: Cell<bool>,
+    stopping: Notify,
+}
+
+impl<S> Served<S> {
+    pub(super) fn new(service: S) -> Self {
+        // Without timers: its users have their own.
+        let config = ServiceConfig::new(KeepAlive::Os, Duration::ZERO, Duration::ZERO, false, None);
+        Served {
+            service,
+            config,
+            is_stopping: Cell::new(false),
+            stopping: Notify::new(),
+        }
+    }
+
+    /// Ends all connections, as soon as they have answered.
+    pub(super) fn stop(&self) {
+        self.is_stopping.set(true);
+        self.stopping.notify_waiters();
+    }
+}
+
+impl<S> Served<S>
+where
+    S: Service<Request, Response = ServiceResponse, Error = actix_web::Error>,
+    S::Future: Unpin,
+{
+    /// Serves a connection until it ends, or a WebSocket has taken it.
+    pub(super) async fn serve(self: Rc<Self>, stream: Stream, peer: SocketAddr) {
+        let mut connection = Connection {
+            io: Lent::new(stream),
+            peer,
+            codec: Codec::new(self.config.clone()),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            inlet: None,
+            step: Step::Idle,
+            is_fresh: true,
+            is_paused: false,
+            is_last: false,
+            has_left: false,
+            deadline: None,
+        };
+        let mut stopping = pin!(self.stopping.notified());
+        stopping.as_mut().enable();
+        let mut is_heard = false;
+        poll_fn(|cx| {
+            if !std::mem::replace(&mut is_heard, true) {
+                let _ = stopping.as_mut().poll(cx);
+            }
+            connection.borrow_buffers();
+            let end = connection.poll(cx, &self);
+            connection.return_buffers();
+            end
+        })
+        .await;
+    }
+}
+
+struct Connection<F> {
+    io: Lent,
+    peer: SocketAddr,
+    codec: Codec,
+    /// What was read and is not yet understood.
+    input: BytesMut,
+    /// What is to be written.
+    output: BytesMut,
+    /// Where the body of the request goes that is in work, until it is complete.
+    inlet: Option<Inlet>,
+    step: Step<F>,
+    /// Whether no request has come yet.
+    is_fresh: bool,
+    /// Whether there was no room to read more.
+    is_paused: bool,
+    /// Whether no further request is taken.
+    is_last: bool,
+    /// Whether the client has ended the connection.
+    has_left: bool,
+    /// When the head of a request must be there.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+enum Step<F> {
+    /// No request is there.
+    Idle,
+    /// The App has it.
+    Asked(F),
+    /// Its answer is on its way. Not asked for more before all is written, if it has been `slow`.
+    Answering { body: BoxBody, slow: bool },
+}
+
+/// What is to be done when all has been written.
+#[derive(PartialEq)]
+enum Then {
+    GoOn,
+    Wait,
+}
+
+impl<F> Connection<F> {
+    fn borrow_buffers(&mut self) {
+        if self.input.is_empty() {
+            self.input = INPUT.take();
+        }
+        if self.output.is_empty() {
+            self.output = OUTPUT.take();
+        }
+    }
+
+    fn return_buffers(&mut self) {
+        for (buffer, place) in [(&mut self.input, &INPUT), (&mut self.output, &OUTPUT)] {
+            if buffer.is_empty() {
+                let mut buffer = std::mem::take(buffer);
+                if buffer.capacity() <= MAX_KEPT {
+                    buffer.clear();
+                    place.set(buffer);
+                }
+            }
+        }
+    }
+
+    /// Ready when the connection is over.
+    fn poll<S>(&mut self, cx: &mut Context<'_>, served: &Served<S>) -> Poll<()>
+    where
+        S: Service<Request, Future = F>,
+        F: Future<Output = Result<ServiceResponse, actix_web::Error>> + Unpin,
+    {
+        loop {
+            self.read(cx);
+            let Ok(then) = self.work(cx, served) else {
+                return Poll::Ready(());
+            };
+            let written = match self.write(cx) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                written => written.is_ready(),
+            };
+            if self.has_left {
+                return Poll::Ready(());
+            }
+            let is_idle = matches!(self.step, Step::Idle);
+            if written && is_idle && (self.is_last || served.is_stopping.get()) {
+                // TLS says goodbye if it can do so at once.
+                let _ = Pin::new(&mut self.io).poll_shutdown(cx);
+                return Poll::Ready(());
+            }
+            if written && then == Then::GoOn || self.is_paused && self.has_room() {
+                continue;
+            }
+            let awaits_head = is_idle && !self.is_last && (self.is_fresh || !self.input.is_empty());
+            if !awaits_head {
+                self.deadline = None;
+                return Poll::Pending;
+            }
+            let deadline = self
+                .deadline
+                .get_or_insert_with(|| Box::pin(sleep(HEAD_DEADLINE)));
+            ready!(deadline.as_mut().poll(cx));
+            self.refuse(StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+
+    /// Reads what there is, as far as there is room.
+    fn read(&mut self, cx: &mut Context<'_>) {
+        while !self.has_left {
+            self.is_paused = !self.has_room();
+            if self.is_paused {
+                return;
+            }
+            if self.input.capacity() - self.input.len() < MIN_ROOM {
+                self.input.reserve(READ_SIZE);
+            }
+            match poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input) {
+                Poll::Ready(Ok(count)) if count > 0 => self.feed(),
+                Poll::Ready(_) => self.leave(),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        match (&self.inlet, &self.step) {
+            (Some(inlet), _) => inlet.has_room(),
+            // The parser knows how long a head may be.
+            (None, Step::Idle) => true,
+            (None, _) => self.input.len() < MAX_AHEAD,
+        }
+    }
+
+    /// Gives the body of a request what has come of it.
+    fn feed(&mut self) {
+        while let Some(inlet) = &self.inlet {
+            match self.codec.decode(&mut self.input) {
+                Ok(Some(Message::Chunk(Some(chunk)))) => inlet.feed(chunk),
+                Ok(Some(_)) => self.end_body(Ok(())),
+                Ok(None) => return,
+                Err(_) => {
+                    self.end_body(Err(PayloadError::EncodingCorrupted));
+                    self.is_last = true;
+                }
+            }
+        }
+        if self.is_last {
+            self.input.clear();
+        }
+    }
+
+    fn end_body(&mut self, end: Result<(), PayloadError>) {
+        if let Some(inlet) = self.inlet.take() {
+            inlet.end(end);
+        }
+    }
+
+    /// The client has ended the connection, or it is broken.
+    fn leave(&mut self) {
+        self.has_left = true;
+        self.end_body(Err(PayloadError::Incomplete(None)));
+    }
+
+    /// Takes the next request, and brings it as far as it goes.
+    ///
+    /// # Errors
+    /// When an answer cannot be finished: the connection can only be dropped.
+    fn work<S>(&mut self, cx: &mut Context<'_>, served: &Served<S>) -> io::Result<Then>
+    where
+        S: Service<Request, Future = F>,
+        F: Future<Output = Result<ServiceResponse, actix_web::Error>> + Unpin,
+    {
+        while self.output.len() < WRITE_SIZE {
+            match &mut self.step {
+                Step::Idle if self.is_last || served.is_stopping.get() => return Ok(Then::Wait),
+                Step::Idle => match self.next_request() {
+                    Some(request) => self.step = Step::Asked(served.service.call(request)),
+                    None => return Ok(Then::Wait),
+                },
+                Step::Asked(answer) => {
+                    let Poll::Ready(answer) = Pin::new(answer).poll(cx) else {
+                        return Ok(Then::Wait);
+                    };
+                    let response = match answer {
+                        Ok(response) => response.into(),
+                        Err(error) => error.into(),
+                    };
+                    self.answer(response, served.is_stopping.get())?;
+                }
+                Step::Answering { slow: true, .. } if !self.output.is_empty() => return Ok(Then::GoOn),
+                Step::Answering { body, slow } => match Pin::new(body).poll_next(cx) {
+                    Poll::Ready(Some(chunk)) => {
+                        let chunk = chunk.map_err(|_| io::ErrorKind::InvalidData)?;
+                        self.codec.encode(Message::Chunk(Some(chunk)), &mut self.output)?;
+                    }
+                    Poll::Ready(None) => {
+                        self.codec.encode(Message::Chunk(None), &mut self.output)?;
+                        self.finish();
+                    }
+                    Poll::Pending => {
+                        *slow = true;
+                        if self.output.is_empty() {
+                            return Ok(Then::Wait);
+                        }
+                    }
+                },
+            }
+        }
+        Ok(Then::GoOn)
+    }
+
+    /// The next request, with as much of its body as has come.
+    fn next_request(&mut self) -> Option<Request> {
+        if self.input.is_empty() {
+            // To look would cost as much as to parse.
+            return None;
+        }
+        let mut request = match self.codec.decode(&mut self.input) {
+            Ok(Some(Message::Item(request))) => request,
+            Ok(_) => return None,
+            Err(error) => {
+                self.refuse(match error {
+                    ParseError::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                });
+                return None;
+            }
+        };
+        self.is_fresh = false;
+        request.head_mut().peer_addr = Some(self.peer);
+        let kind = self.codec.message_type();
+        if kind == MessageType::None {
+            return Some(request);
+        }
+        if kind == MessageType::Stream {
+            // A WebSocket takes the connection, or is refused: all that comes is its.
+            request.extensions_mut().insert(self.io.clone());
+            self.is_last = true;
+        }
+        let (inlet, payload) = Inlet::open();
+        *request.payload() = payload;
+        self.inlet = Some(inlet);
+        self.feed();
+        if self.inlet.is_some() && request.head().expect() {
+            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        Some(request)
+    }
+
+    /// Begins to answer.
+    fn answer(&mut self, response: Response<BoxBody>, is_stopping: bool) -> io::Result<()> {
+        let (mut head, body) = response.into_parts();
+        if !head.upgrade() && (self.inlet.is_some() || is_stopping) {
+            head.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        let size = body.size();
+        self.codec.encode(Message::Item((head, size)), &mut self.output)?;
+        match size {
+            BodySize::None | BodySize::Sized(0) => self.finish(),
+            _ => self.step = Step::Answering { body, slow: false },
+        }
+        Ok(())
+    }
+
+    /// The answer is complete.
+    fn finish(&mut self) {
+        // What is left of the request's body cannot be told from the next request without reading it.
+        self.is_last |= self.inlet.is_some() || !self.codec.keep_alive();
+        self.step = Step::Idle;
+    }
+
+    /// Answers for the App, as the last that is said.
+    fn refuse(&mut self, status: StatusCode) {
+        let mut response = Response::with_body(status, ());
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        let response = Message::Item((response, BodySize::Sized(0)));
+        // It can only fail for want of a body.
+        let _ = self.codec.encode(response, &mut self.output);
+        self.is_last = true;
+        self.input.clear();
+    }
+
+    /// Ready when all is written.
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        while written < self.output.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.output[written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => written += count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.output.advance(written);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.output.clear();
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
