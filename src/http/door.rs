@@ -47,6 +47,10 @@ impl Door {
         }
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
     pub(super) fn config(&self) -> &Config {
         self.server.config()
     }
@@ -86,7 +90,7 @@ impl Door {
     }
 
     /// The session that is asked, if it may be asked that.
-    fn find(&self, sid: &Sid, call: Result<Call, Refusal>) -> Result<(Socket, Call), Refusal> {
+    pub(super) fn find(&self, sid: &Sid, call: Result<Call, Refusal>) -> Result<(Socket, Call), Refusal> {
         let socket = self.server.find(sid).ok_or(Refusal::UnknownSid)?;
         let call = call.and_then(|call| call.check_revision(socket.protocol()).map(|()| call));
         // One that has ended has nothing left to say but to a last poll.
@@ -330,12 +334,17 @@ impl Door {
     }
 
     fn report(&self, req: &HttpRequest, refusal: &Refusal, code: u32) {
-        self.server.count_refusal(code, refusal.context());
-        log::debug!(target: "engineio::server", "refused: {} ({})", refusal, refusal.context());
+        self.note(refusal, code);
         if let Some(hook) = &self.connection_error
             && catch_unwind(AssertUnwindSafe(|| hook(req, refusal))).is_err()
         {
             log::error!(target: "engineio::server", "a connection_error hook panicked");
         }
+    }
+
+    /// Counts a refusal, and logs it.
+    pub(super) fn note(&self, refusal: &Refusal, code: u32) {
+        self.server.count_refusal(code, refusal.context());
+        log::debug!(target: "engineio::server", "refused: {} ({})", refusal, refusal.context());
     }
 }

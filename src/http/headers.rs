@@ -75,7 +75,7 @@ pub(super) fn head(req: &HttpRequest, upgrade: Upgrade) -> Head<'_> {
 }
 
 /// Whether a content type is `application/octet-stream`, with parameters or without.
-fn is_binary(content_type: &[u8]) -> bool {
+pub(super) fn is_binary(content_type: &[u8]) -> bool {
     const BINARY: &[u8] = b"application/octet-stream";
     content_type
         .split_at_checked(BINARY.len())
@@ -118,15 +118,19 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 
 /// What every polling response carries: no cache may keep it, and old IE shall not take it for an attack.
 pub(super) fn decorate(req: &HttpRequest, headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    forbid_caching(headers);
     let agent = req.headers().get(header::USER_AGENT);
     if agent.is_some_and(|agent| is_old_ie(agent.as_bytes())) {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
 }
 
+pub(super) fn forbid_caching(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 /// Whether there is `;MSIE` or `Trident/` in a user agent, looked for in one go: every poll is asked.
-fn is_old_ie(mut agent: &[u8]) -> bool {
+pub(super) fn is_old_ie(mut agent: &[u8]) -> bool {
     while let [first, rest @ ..] = agent {
         match first {
             b';' if rest.starts_with(b"MSIE") => return true,

@@ -3,6 +3,7 @@
 mod connection;
 mod inlet;
 mod own;
+mod served;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -152,11 +153,15 @@ impl Listener {
         let engine = server.clone();
         let app = move || {
             let timeout = engine.config().destroy_upgrade_timeout;
-            App::new()
-                .service(set_up(scope(&engine)).unhandled(StatusCode::NOT_IMPLEMENTED))
-                .default_service(web::to(move |req: HttpRequest| async move {
-                    not_implemented(&req, timeout)
-                }))
+            let scope = set_up(scope(&engine)).unhandled(StatusCode::NOT_IMPLEMENTED);
+            let shortcut = scope.shortcut();
+            let app =
+                App::new()
+                    .service(scope)
+                    .default_service(web::to(move |req: HttpRequest| async move {
+                        not_implemented(&req, timeout)
+                    }));
+            (app, shortcut)
         };
         #[cfg(feature = "rustls")]
         let own_listeners = own_listeners || setting.tls.is_some();
@@ -171,7 +176,7 @@ impl Listener {
             };
             return until_signal(&server, ended, stop, signals).await;
         }
-        let mut http = HttpServer::new(app)
+        let mut http = HttpServer::new(move || app().0)
             .on_connect(on_connect)
             .h1_allow_half_closed(false)
             // Clients send in bursts; a new connection for each would cost both sides more than an idle one.

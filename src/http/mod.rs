@@ -19,6 +19,7 @@ mod push;
 mod refuse;
 mod scope;
 mod serving;
+mod short;
 mod websocket;
 #[cfg(feature = "ws_engine")]
 mod websocket_actors;

@@ -18,6 +18,7 @@ use super::door::Door;
 use super::headers::Upgrade;
 use super::linger::close_after;
 use super::serving::{Serving, ServingService};
+use super::short::Shortcut;
 use crate::actor::Server;
 use crate::proto::{BadRequest, Refusal};
 
@@ -104,6 +105,12 @@ impl Scope {
     pub(super) fn unhandled(mut self, status: StatusCode) -> Self {
         self.unhandled = status;
         self
+    }
+
+    /// The short way of polls and POSTs, if nobody wants to see them on the long one.
+    pub(super) fn shortcut(&self) -> Option<Shortcut> {
+        let is_seen = self.door.headers.is_some() || self.door.connection_error.is_some();
+        (!is_seen).then(|| Shortcut::new(self.door.server().clone()))
     }
 
     fn mount(self) -> Mounted {

@@ -10,6 +10,7 @@ mod logs;
 mod middleware;
 mod mounting;
 mod own;
+mod own_http;
 #[cfg(feature = "rustls")]
 mod own_tls;
 mod ports;

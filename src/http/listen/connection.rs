@@ -5,31 +5,33 @@
 #[cfg(all(test, feature = "test"))]
 mod tests;
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+mod answers;
+mod buffers;
+
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::{ParseError, PayloadError};
 use actix_http::h1::{Codec, Message, MessageType};
-use actix_http::{ConnectionType, HttpMessage as _, KeepAlive, Request, Response, ServiceConfig, StatusCode};
+use actix_http::{HttpMessage as _, Request, ServiceConfig, StatusCode};
 use actix_rt::time::{Sleep, sleep};
 use actix_service::Service;
 use actix_web::dev::ServiceResponse;
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::AsyncWrite;
-use tokio::sync::Notify;
 use tokio_util::codec::{Decoder, Encoder};
 use tokio_util::io::poll_read_buf;
 
 use super::inlet::Inlet;
+use super::served::Served;
 use crate::actor::transport::Stream;
 use crate::http::handover::Lent;
+use crate::http::short::Short;
 
 /// How long a client may take for the head of a request, from its first byte on, or from the connection's begin.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -46,80 +48,8 @@ const MAX_AHEAD: usize = 32 * 1024;
 /// How many bytes are encoded before they are written.
 const WRITE_SIZE: usize = 32 * 1024;
 
-/// Buffers that have grown larger are not kept.
-const MAX_KEPT: usize = 64 * 1024;
-
-thread_local! {
-    /// For whichever connection is at work.
-    static INPUT: RefCell<BytesMut> = RefCell::default();
-    static OUTPUT: RefCell<BytesMut> = RefCell::default();
-}
-
-/// What the connections of a thread have in common.
-pub(super) struct Served<S> {
-    service: S,
-    config: ServiceConfig,
-    is_stopping: Cell<bool>,
-    stopping: Notify,
-}
-
-impl<S> Served<S> {
-    pub(super) fn new(service: S) -> Self {
-        // Without timers: its users have their own.
-        let config = ServiceConfig::new(KeepAlive::Os, Duration::ZERO, Duration::ZERO, false, None);
-        Served {
-            service,
-            config,
-            is_stopping: Cell::new(false),
-            stopping: Notify::new(),
-        }
-    }
-
-    /// Ends all connections, as soon as they have answered.
-    pub(super) fn stop(&self) {
-        self.is_stopping.set(true);
-        self.stopping.notify_waiters();
-    }
-}
-
-impl<S> Served<S>
-where
-    S: Service<Request, Response = ServiceResponse, Error = actix_web::Error>,
-    S::Future: Unpin,
-{
-    /// Serves a connection until it ends, or a WebSocket has taken it.
-    pub(super) async fn serve(self: Rc<Self>, stream: Stream, peer: SocketAddr) {
-        let mut connection = Connection {
-            io: Lent::new(stream),
-            peer,
-            codec: Codec::new(self.config.clone()),
-            input: BytesMut::new(),
-            output: BytesMut::new(),
-            inlet: None,
-            step: Step::Idle,
-            is_fresh: true,
-            is_paused: false,
-            is_last: false,
-            has_left: false,
-            deadline: None,
-        };
-        let mut stopping = pin!(self.stopping.notified());
-        stopping.as_mut().enable();
-        let mut is_heard = false;
-        poll_fn(|cx| {
-            if !std::mem::replace(&mut is_heard, true) {
-                let _ = stopping.as_mut().poll(cx);
-            }
-            connection.borrow_buffers();
-            let end = connection.poll(cx, &self);
-            connection.return_buffers();
-            end
-        })
-        .await;
-    }
-}
-
-struct Connection<F> {
+/// A connection, and what it is at. `F` is an answer of the App that is awaited.
+pub(super) struct Connection<F> {
     io: Lent,
     peer: SocketAddr,
     codec: Codec,
@@ -145,6 +75,8 @@ struct Connection<F> {
 enum Step<F> {
     /// No request is there.
     Idle,
+    /// Its session has it.
+    Short(Short),
     /// The App has it.
     Asked(F),
     /// Its answer is on its way. Not asked for more before all is written, if it has been `slow`.
@@ -159,29 +91,36 @@ enum Then {
 }
 
 impl<F> Connection<F> {
-    fn borrow_buffers(&mut self) {
-        if self.input.is_empty() {
-            self.input = INPUT.take();
-        }
-        if self.output.is_empty() {
-            self.output = OUTPUT.take();
-        }
-    }
-
-    fn return_buffers(&mut self) {
-        for (buffer, place) in [(&mut self.input, &INPUT), (&mut self.output, &OUTPUT)] {
-            if buffer.is_empty() {
-                let mut buffer = std::mem::take(buffer);
-                if buffer.capacity() <= MAX_KEPT {
-                    buffer.clear();
-                    place.set(buffer);
-                }
-            }
+    pub(super) fn new(stream: Stream, peer: SocketAddr, config: ServiceConfig) -> Self {
+        Connection {
+            io: Lent::new(stream),
+            peer,
+            codec: Codec::new(config),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            inlet: None,
+            step: Step::Idle,
+            is_fresh: true,
+            is_paused: false,
+            is_last: false,
+            has_left: false,
+            deadline: None,
         }
     }
 
     /// Ready when the connection is over.
-    fn poll<S>(&mut self, cx: &mut Context<'_>, served: &Served<S>) -> Poll<()>
+    pub(super) fn poll<S>(&mut self, cx: &mut Context<'_>, served: &Served<S>) -> Poll<()>
+    where
+        S: Service<Request, Future = F>,
+        F: Future<Output = Result<ServiceResponse, actix_web::Error>> + Unpin,
+    {
+        self.borrow_buffers();
+        let end = self.poll_with_buffers(cx, served);
+        self.return_buffers();
+        end
+    }
+
+    fn poll_with_buffers<S>(&mut self, cx: &mut Context<'_>, served: &Served<S>) -> Poll<()>
     where
         S: Service<Request, Future = F>,
         F: Future<Output = Result<ServiceResponse, actix_web::Error>> + Unpin,
@@ -199,7 +138,7 @@ impl<F> Connection<F> {
                 return Poll::Ready(());
             }
             let is_idle = matches!(self.step, Step::Idle);
-            if written && is_idle && (self.is_last || served.is_stopping.get()) {
+            if written && is_idle && (self.is_last || served.is_stopping()) {
                 // TLS says goodbye if it can do so at once.
                 let _ = Pin::new(&mut self.io).poll_shutdown(cx);
                 return Poll::Ready(());
@@ -288,11 +227,26 @@ impl<F> Connection<F> {
     {
         while self.output.len() < WRITE_SIZE {
             match &mut self.step {
-                Step::Idle if self.is_last || served.is_stopping.get() => return Ok(Then::Wait),
-                Step::Idle => match self.next_request() {
-                    Some(request) => self.step = Step::Asked(served.service.call(request)),
-                    None => return Ok(Then::Wait),
-                },
+                Step::Idle if self.is_last || served.is_stopping() => return Ok(Then::Wait),
+                Step::Idle => {
+                    if self.input.is_empty() {
+                        return Ok(Then::Wait);
+                    }
+                    if let Some(short) = served.short(&mut self.input) {
+                        self.is_fresh = false;
+                        self.step = Step::Short(short);
+                    } else if let Some(request) = self.next_request() {
+                        self.step = Step::Asked(served.service.call(request));
+                    } else {
+                        return Ok(Then::Wait);
+                    }
+                }
+                Step::Short(short) => {
+                    let Poll::Ready(response) = Pin::new(short).poll(cx) else {
+                        return Ok(Then::Wait);
+                    };
+                    self.answer_shortly(response, served.is_stopping())?;
+                }
                 Step::Asked(answer) => {
                     let Poll::Ready(answer) = Pin::new(answer).poll(cx) else {
                         return Ok(Then::Wait);
@@ -301,7 +255,7 @@ impl<F> Connection<F> {
                         Ok(response) => response.into(),
                         Err(error) => error.into(),
                     };
-                    self.answer(response, served.is_stopping.get())?;
+                    self.answer(response, served.is_stopping())?;
                 }
                 Step::Answering { slow: true, .. } if !self.output.is_empty() => return Ok(Then::GoOn),
                 Step::Answering { body, slow } => match Pin::new(body).poll_next(cx) {
@@ -327,10 +281,6 @@ impl<F> Connection<F> {
 
     /// The next request, with as much of its body as has come.
     fn next_request(&mut self) -> Option<Request> {
-        if self.input.is_empty() {
-            // To look would cost as much as to parse.
-            return None;
-        }
         let mut request = match self.codec.decode(&mut self.input) {
             Ok(Some(Message::Item(request))) => request,
             Ok(_) => return None,
@@ -361,56 +311,5 @@ impl<F> Connection<F> {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         Some(request)
-    }
-
-    /// Begins to answer.
-    fn answer(&mut self, response: Response<BoxBody>, is_stopping: bool) -> io::Result<()> {
-        let (mut head, body) = response.into_parts();
-        if !head.upgrade() && (self.inlet.is_some() || is_stopping) {
-            head.head_mut().set_connection_type(ConnectionType::Close);
-        }
-        let size = body.size();
-        self.codec.encode(Message::Item((head, size)), &mut self.output)?;
-        match size {
-            BodySize::None | BodySize::Sized(0) => self.finish(),
-            _ => self.step = Step::Answering { body, slow: false },
-        }
-        Ok(())
-    }
-
-    /// The answer is complete.
-    fn finish(&mut self) {
-        // What is left of the request's body cannot be told from the next request without reading it.
-        self.is_last |= self.inlet.is_some() || !self.codec.keep_alive();
-        self.step = Step::Idle;
-    }
-
-    /// Answers for the App, as the last that is said.
-    fn refuse(&mut self, status: StatusCode) {
-        let mut response = Response::with_body(status, ());
-        response.head_mut().set_connection_type(ConnectionType::Close);
-        let response = Message::Item((response, BodySize::Sized(0)));
-        // It can only fail for want of a body.
-        let _ = self.codec.encode(response, &mut self.output);
-        self.is_last = true;
-        self.input.clear();
-    }
-
-    /// Ready when all is written.
-    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut written = 0;
-        while written < self.output.len() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.output[written..]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => written += count,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.output.advance(written);
-                    return Poll::Pending;
-                }
-            }
-        }
-        self.output.clear();
-        Pin::new(&mut self.io).poll_flush(cx)
     }
 }

@@ -17,8 +17,9 @@ use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::STOP_DEADLINE;
-use super::connection::Served;
+use super::served::Served;
 use crate::actor::transport::Stream;
+use crate::http::short::Shortcut;
 
 /// How long nothing is accepted after the system had no descriptor or memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -50,7 +51,7 @@ impl Threads {
     /// Starts as many threads as there are sets of listeners; the calling one is the first of them.
     pub(super) fn start<F, A>(sets: Vec<Vec<TcpListener>>, setting: &Setting, app: &F) -> io::Result<Threads>
     where
-        F: Fn() -> App<A> + Clone + Send + 'static,
+        F: Fn() -> (App<A>, Option<Shortcut>) + Clone + Send + 'static,
         A: ServiceFactory<
                 ServiceRequest,
                 Config = (),
@@ -113,7 +114,7 @@ async fn serve<F, A>(
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()>
 where
-    F: Fn() -> App<A>,
+    F: Fn() -> (App<A>, Option<Shortcut>),
     A: ServiceFactory<
             ServiceRequest,
             Config = (),
@@ -123,11 +124,12 @@ where
         > + 'static,
     <A::Service as Service<ServiceRequest>>::Future: Unpin,
 {
-    let service = map_config(app(), |()| AppConfig::default())
+    let (app, shortcut) = app();
+    let service = map_config(app, |()| AppConfig::default())
         .new_service(())
         .await
         .map_err(|()| io::Error::other("the App cannot be set up"))?;
-    let served = Rc::new(Served::new(service));
+    let served = Rc::new(Served::new(service, shortcut));
     // As many as can be asked for at once.
     let all = u32::try_from(setting.max_connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(all as usize));

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{HEAD_DEADLINE, Served};
+use super::super::served::Served;
+use super::HEAD_DEADLINE;
 use crate::actor::transport::Stream;
 
 /// A test in virtual time.
@@ -79,7 +80,7 @@ async fn connect(first: &[u8]) -> Client {
     }
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let seen = Rc::<Seen>::default();
-    let served = Rc::new(Served::new(app(seen.clone()).await));
+    let served = Rc::new(Served::new(app(seen.clone()).await, None));
     let stop = {
         let served = served.clone();
         Box::new(move || served.stop())

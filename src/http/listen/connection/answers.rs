@@ -1,0 +1,104 @@
+//! What a connection says: answers of the App by actix-http's encoder, those that came the short way, and its own.
+
+use std::fmt::Write as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::h1::Message;
+use actix_http::{ConnectionType, Response, StatusCode};
+use actix_web::HttpResponse;
+use bytes::Buf;
+use tokio::io::AsyncWrite;
+use tokio_util::codec::Encoder;
+
+use super::{Connection, Step};
+
+/// More than the head of an answer that the App has not seen.
+const HEAD_SIZE: usize = 512;
+
+impl<F> Connection<F> {
+    /// Begins to answer.
+    pub(super) fn answer(&mut self, response: Response<BoxBody>, is_stopping: bool) -> io::Result<()> {
+        let (mut head, body) = response.into_parts();
+        if !head.upgrade() && (self.inlet.is_some() || is_stopping) {
+            head.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        let size = body.size();
+        self.codec.encode(Message::Item((head, size)), &mut self.output)?;
+        match size {
+            BodySize::None | BodySize::Sized(0) => self.finish(),
+            _ => self.step = Step::Answering { body, slow: false },
+        }
+        Ok(())
+    }
+
+    /// Answers a request of which the encoder has not heard.
+    pub(super) fn answer_shortly(&mut self, response: HttpResponse, is_stopping: bool) -> io::Result<()> {
+        let (response, body) = response.into_parts();
+        let body = body.try_into_bytes().map_err(|_| io::ErrorKind::InvalidData)?;
+        let output = &mut self.output;
+        output.reserve(HEAD_SIZE + body.len());
+        // `200 OK`
+        let _ = write!(
+            output,
+            "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
+            response.status(),
+            body.len()
+        );
+        let mut header = |name: &[u8], value: &[u8]| {
+            for part in [name, b": ", value, b"\r\n"] {
+                output.extend_from_slice(part);
+            }
+        };
+        for (name, value) in response.headers() {
+            header(name.as_str().as_bytes(), value.as_bytes());
+        }
+        if is_stopping {
+            header(b"connection", b"close");
+        }
+        self.codec.config().write_date_header(output, false);
+        output.extend_from_slice(b"\r\n");
+        output.extend_from_slice(&body);
+        self.is_last |= is_stopping;
+        self.step = Step::Idle;
+        Ok(())
+    }
+
+    /// The answer is complete.
+    pub(super) fn finish(&mut self) {
+        // What is left of the request's body cannot be told from the next request without reading it.
+        self.is_last |= self.inlet.is_some() || !self.codec.keep_alive();
+        self.step = Step::Idle;
+    }
+
+    /// Answers for the App, as the last that is said.
+    pub(super) fn refuse(&mut self, status: StatusCode) {
+        let mut response = Response::with_body(status, ());
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        let response = Message::Item((response, BodySize::Sized(0)));
+        // It can only fail for want of a body.
+        let _ = self.codec.encode(response, &mut self.output);
+        self.is_last = true;
+        self.input.clear();
+    }
+
+    /// Ready when all is written.
+    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        while written < self.output.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.output[written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => written += count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.output.advance(written);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.output.clear();
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
