@@ -100,10 +100,15 @@ impl Listener {
         self
     }
 
-    /// Whether each thread accepts connections by itself, the one that [runs](Self::run) this among them, instead of
-    /// being given them by actix's accepting thread: clients that come and go cost less. Under Linux each thread has a
-    /// socket of its own (`SO_REUSEPORT`, which lets other processes of this user bind the port too), and the system
-    /// picks one for each connection by a hash of its addresses; elsewhere the threads share a socket. Default: off.
+    /// Whether each thread accepts and serves connections by itself, the one that [runs](Self::run) this among them,
+    /// instead of being given them by actix's accepting thread. Polls and POSTs then go straight to their session, unless
+    /// a [hook](Self::scope) sees the answers' headers or the refusals, and a connection keeps no buffers while nothing
+    /// happens: clients that poll, and clients that come and go, cost less
+    /// ([figures](crate::guide::deploying#listeners-of-its-own)).
+    ///
+    /// Under Linux each thread has a socket of its own (`SO_REUSEPORT`, which lets other processes of this user bind the
+    /// port too), and the system picks one for each connection by a hash of its addresses; elsewhere the threads share a
+    /// socket. Default: off.
     pub fn own_listeners(mut self, own: bool) -> Self {
         self.own_listeners = own;
         self

@@ -57,11 +57,12 @@ SCENARIOS = {
         latency="p50, p99: from a request to its answer"),
     "idle-websocket": Scenario(
         "Idle WebSocket sessions after one echo each", ["idle", "--transport", "websocket"],
-        ("engineio", "engineio --no-handover", *FAST, "engine.io, ws", "engine.io, eiows", "python-engineio", *CEILINGS),
+        ("engineio", "engineio --no-handover", "engineio --own-listener", "engineio --own-listener --no-handover", *FAST,
+         "engine.io, ws", "engine.io, eiows", "python-engineio", *CEILINGS),
         column="KiB per WebSocket session", is_idle=True),
     "idle-polling": Scenario(
         "Parked polling sessions after one echo each", ["idle", "--transport", "polling"],
-        ("engineio", *FAST, *SLOW), column="KiB per polling session", is_idle=True),
+        ("engineio", "engineio --own-listener", *FAST, *SLOW), column="KiB per polling session", is_idle=True),
     "workers": Scenario(
         "WebSocket echo with more workers, 100 connections x 16 in flight x 32 B", ["websocket"],
         ("1 worker", "2 workers")),

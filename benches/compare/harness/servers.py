@@ -35,6 +35,8 @@ SERVERS = {
     "engineio --via-actor": Server("root", [*ECHO, "--via-actor"], "--via-actor"),
     "engineio --no-handover": Server("root", [*ECHO, "--no-handover"], "--no-handover"),
     "engineio --own-listener": Server("root", [*ECHO, "--own-listener"], "--own-listener"),
+    "engineio --own-listener --no-handover": Server(
+        "root", [*ECHO, "--own-listener", "--no-handover"], "--own-listener"),
     "engineioxide": Server("peers", ["{peers}/peer-engineioxide"]),
     "bun-engine": Server("bun", [BUN / "node_modules/.bin/bun", BUN / "server.js"]),
     "engine.io, ws": Server("node", ["node", NODE / "server.js"], is_slow=True),
