@@ -36,13 +36,16 @@ use crate::http::short::Short;
 /// How long a client may take for the head of a request, from its first byte on, or from the connection's begin.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a client may take nothing of what it is sent.
+const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+
 /// How many bytes are read in one go.
 const READ_SIZE: usize = 8 * 1024;
 
 /// With less room than this a buffer gets more before it is read into.
 const MIN_ROOM: usize = 1024;
 
-/// How many bytes are read of requests that wait for the one before them.
+/// How many bytes are read of requests that wait: for the one before them, or for the client to take its answers.
 const MAX_AHEAD: usize = 32 * 1024;
 
 /// How many bytes are encoded before they are written.
@@ -68,8 +71,16 @@ pub(super) struct Connection<F> {
     is_last: bool,
     /// Whether the client has ended the connection.
     has_left: bool,
-    /// When the head of a request must be there.
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Option<(Awaited, Pin<Box<Sleep>>)>,
+}
+
+/// What a client has a deadline for.
+#[derive(Clone, Copy, PartialEq)]
+enum Awaited {
+    /// The head of a request.
+    Head,
+    /// Room for what it is sent.
+    Room,
 }
 
 enum Step<F> {
@@ -146,17 +157,33 @@ impl<F> Connection<F> {
             if written && then == Then::GoOn || self.is_paused && self.has_room() {
                 continue;
             }
-            let awaits_head = is_idle && !self.is_last && (self.is_fresh || !self.input.is_empty());
-            if !awaits_head {
-                self.deadline = None;
-                return Poll::Pending;
+            let starts = self.is_fresh || !self.input.is_empty();
+            let awaited = match written {
+                false => Some(Awaited::Room),
+                true if is_idle && !self.is_last && starts => Some(Awaited::Head),
+                true => None,
+            };
+            match ready!(self.poll_deadline(awaited, cx)) {
+                Awaited::Head => self.refuse(StatusCode::REQUEST_TIMEOUT),
+                Awaited::Room => return Poll::Ready(()),
             }
-            let deadline = self
-                .deadline
-                .get_or_insert_with(|| Box::pin(sleep(HEAD_DEADLINE)));
-            ready!(deadline.as_mut().poll(cx));
-            self.refuse(StatusCode::REQUEST_TIMEOUT);
         }
+    }
+
+    /// Ready when what is `awaited` has not come in time.
+    fn poll_deadline(&mut self, awaited: Option<Awaited>, cx: &mut Context<'_>) -> Poll<Awaited> {
+        self.deadline.take_if(|(of, _)| Some(*of) != awaited);
+        let Some(awaited) = awaited else {
+            return Poll::Pending;
+        };
+        let time = match awaited {
+            Awaited::Head => HEAD_DEADLINE,
+            Awaited::Room => WRITE_DEADLINE,
+        };
+        let (_, deadline) = self
+            .deadline
+            .get_or_insert_with(|| (awaited, Box::pin(sleep(time))));
+        deadline.as_mut().poll(cx).map(|()| awaited)
     }
 
     /// Reads what there is, as far as there is room.
@@ -180,8 +207,8 @@ impl<F> Connection<F> {
     fn has_room(&self) -> bool {
         match (&self.inlet, &self.step) {
             (Some(inlet), _) => inlet.has_room(),
-            // The parser knows how long a head may be.
-            (None, Step::Idle) => true,
+            // The parser knows how long a head may be, and is asked.
+            (None, Step::Idle) if self.output.is_empty() => true,
             (None, _) => self.input.len() < MAX_AHEAD,
         }
     }

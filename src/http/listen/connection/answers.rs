@@ -93,7 +93,10 @@ impl<F> Connection<F> {
                 Poll::Ready(Ok(count)) => written += count,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.output.advance(written);
+                    if written > 0 {
+                        self.output.advance(written);
+                        self.deadline = None;
+                    }
                     return Poll::Pending;
                 }
             }

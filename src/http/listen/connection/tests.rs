@@ -1,12 +1,13 @@
 //! Connections over loopback, to an App that tells what it was asked. Where deadlines matter time is virtual, and passes
 //! when nothing is to be done: what the client sends lies in the connection before it is served there.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use actix_http::Request;
+use actix_http::{Request, ServiceConfig};
 use actix_rt::net::{TcpListener, TcpStream};
 use actix_rt::task::JoinHandle;
 use actix_service::{Service, ServiceFactory, map_config};
@@ -17,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
 
 use super::super::served::Served;
-use super::HEAD_DEADLINE;
+use super::{Connection, HEAD_DEADLINE, MAX_AHEAD, READ_SIZE, WRITE_DEADLINE};
 use crate::actor::transport::Stream;
 
 /// A test in virtual time.
@@ -327,5 +328,46 @@ quick!(
         let answers = busy.rest().await;
         assert!(answers.contains("connection: close"), "{answers}");
         assert_eq!(bodies(&answers), ["waited"]);
+    }
+);
+
+timed!(who_takes_nothing_of_what_it_is_sent_is_left, async {
+    let client = connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let begin = tokio::time::Instant::now();
+    client.server.await.unwrap();
+    assert!(begin.elapsed() >= WRITE_DEADLINE);
+});
+
+quick!(
+    requests_of_a_client_that_takes_no_answers_are_not_hoarded,
+    async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut io = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, peer) = listener.accept().await.unwrap();
+        for io in [&io, &accepted] {
+            let io = socket2::SockRef::from(io);
+            io.set_send_buffer_size(10_000).unwrap();
+            io.set_recv_buffer_size(10_000).unwrap();
+        }
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let served = Served::new(app(Rc::default()).await, None);
+        let mut connection =
+            Connection::new(Stream::accepted(accepted, place), peer, ServiceConfig::default());
+        let client = actix_rt::spawn(async move { io.write_all(&GET.repeat(200_000)).await });
+        poll_fn(|cx| {
+            assert!(connection.poll(cx, &served).is_pending());
+            cx.waker().wake_by_ref();
+            assert!(!client.is_finished(), "it has sent all");
+            match connection.input.len() >= MAX_AHEAD {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+        for _ in 0..100 {
+            poll_fn(|cx| Poll::Ready(connection.poll(cx, &served).is_pending())).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(connection.input.len() < MAX_AHEAD + READ_SIZE);
     }
 );
