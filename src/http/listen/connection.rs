@@ -65,8 +65,8 @@ pub(super) struct Connection<F> {
     step: Step<F>,
     /// Whether no request has come yet.
     is_fresh: bool,
-    /// Whether there was no room to read more.
-    is_paused: bool,
+    /// Whether more may have come than was read.
+    has_more: bool,
     /// Whether no further request is taken.
     is_last: bool,
     /// Whether the client has ended the connection.
@@ -112,7 +112,7 @@ impl<F> Connection<F> {
             inlet: None,
             step: Step::Idle,
             is_fresh: true,
-            is_paused: false,
+            has_more: false,
             is_last: false,
             has_left: false,
             deadline: None,
@@ -154,7 +154,7 @@ impl<F> Connection<F> {
                 let _ = Pin::new(&mut self.io).poll_shutdown(cx);
                 return Poll::Ready(());
             }
-            if written && then == Then::GoOn || self.is_paused && self.has_room() {
+            if written && then == Then::GoOn || self.has_more && self.has_room() {
                 continue;
             }
             let starts = self.is_fresh || !self.input.is_empty();
@@ -186,11 +186,12 @@ impl<F> Connection<F> {
         deadline.as_mut().poll(cx).map(|()| awaited)
     }
 
-    /// Reads what there is, as far as there is room.
+    /// Reads what there is, as far as there is room, and not much more than one request.
     fn read(&mut self, cx: &mut Context<'_>) {
+        self.has_more = false;
         while !self.has_left {
-            self.is_paused = !self.has_room();
-            if self.is_paused {
+            self.has_more = !self.has_room();
+            if self.has_more {
                 return;
             }
             if self.input.capacity() - self.input.len() < MIN_ROOM {
@@ -200,6 +201,10 @@ impl<F> Connection<F> {
                 Poll::Ready(Ok(count)) if count > 0 => self.feed(),
                 Poll::Ready(_) => self.leave(),
                 Poll::Pending => return,
+            }
+            self.has_more = matches!(self.step, Step::Idle) && self.input.len() >= READ_SIZE;
+            if self.has_more {
+                return;
             }
         }
     }
