@@ -231,9 +231,6 @@ impl<F> Connection<F> {
                 }
             }
         }
-        if self.is_last {
-            self.input.clear();
-        }
     }
 
     fn end_body(&mut self, end: Result<(), PayloadError>) {
@@ -260,18 +257,16 @@ impl<F> Connection<F> {
         while self.output.len() < WRITE_SIZE {
             match &mut self.step {
                 Step::Idle if self.is_last || served.is_stopping() => return Ok(Then::Wait),
+                Step::Idle if self.input.is_empty() => return Ok(Then::Wait),
                 Step::Idle => {
-                    if self.input.is_empty() {
-                        return Ok(Then::Wait);
-                    }
-                    if let Some(short) = served.short(&mut self.input) {
-                        self.is_fresh = false;
-                        self.step = Step::Short(short);
+                    self.step = if let Some(short) = served.short(&mut self.input) {
+                        Step::Short(short)
                     } else if let Some(request) = self.next_request() {
-                        self.step = Step::Asked(served.service.call(request));
+                        Step::Asked(served.service.call(request))
                     } else {
                         return Ok(Then::Wait);
-                    }
+                    };
+                    self.is_fresh = false;
                 }
                 Step::Short(short) => {
                     let Poll::Ready(response) = Pin::new(short).poll(cx) else {
@@ -324,7 +319,6 @@ impl<F> Connection<F> {
                 return None;
             }
         };
-        self.is_fresh = false;
         request.head_mut().peer_addr = Some(self.peer);
         let kind = self.codec.message_type();
         if kind == MessageType::None {
