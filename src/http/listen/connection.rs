@@ -325,9 +325,8 @@ impl<F> Connection<F> {
             return Some(request);
         }
         if kind == MessageType::Stream {
-            // A WebSocket takes the connection, or is refused: all that comes is its.
+            // A WebSocket may take the connection. All that comes is its.
             request.extensions_mut().insert(self.io.clone());
-            self.is_last = true;
         }
         let (inlet, payload) = Inlet::open();
         *request.payload() = payload;

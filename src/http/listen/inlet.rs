@@ -89,3 +89,32 @@ impl Stream for Outlet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn what_waits_is_bounded_by_its_consumer() {
+        let (inlet, mut payload) = Inlet::open();
+        inlet.feed(Bytes::from(vec![0; ROOM - 1]));
+        assert!(inlet.has_room());
+        inlet.feed(Bytes::from_static(b"x"));
+        assert!(!inlet.has_room());
+        let chunk = poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await;
+        assert_eq!(chunk.unwrap().unwrap().len(), ROOM - 1);
+        assert!(inlet.has_room());
+    }
+
+    #[test]
+    fn what_nobody_wants_is_thrown_away() {
+        let (inlet, payload) = Inlet::open();
+        inlet.feed(Bytes::from(vec![0; ROOM]));
+        drop(payload);
+        assert!(inlet.has_room());
+        inlet.feed(Bytes::from_static(b"x"));
+        assert_eq!(inlet.0.borrow().chunks.len(), 1);
+    }
+}

@@ -65,7 +65,6 @@ where
     pub(super) async fn serve(self: Rc<Self>, stream: Stream, peer: SocketAddr) {
         let mut connection = Connection::new(stream, peer, self.config.clone());
         let mut stopping = pin!(self.stopping.notified());
-        stopping.as_mut().enable();
         let mut is_heard = false;
         poll_fn(|cx| {
             if !std::mem::replace(&mut is_heard, true) {

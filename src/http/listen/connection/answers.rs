@@ -22,6 +22,7 @@ impl<F> Connection<F> {
     /// Begins to answer.
     pub(super) fn answer(&mut self, response: Response<BoxBody>, is_stopping: bool) -> io::Result<()> {
         let (mut head, body) = response.into_parts();
+        // What is left of the request's body cannot be told from the next request without reading it.
         if !head.upgrade() && (self.inlet.is_some() || is_stopping) {
             head.head_mut().set_connection_type(ConnectionType::Close);
         }
@@ -61,15 +62,13 @@ impl<F> Connection<F> {
         self.codec.config().write_date_header(output, false);
         output.extend_from_slice(b"\r\n");
         output.extend_from_slice(&body);
-        self.is_last |= is_stopping;
         self.step = Step::Idle;
         Ok(())
     }
 
     /// The answer is complete.
     pub(super) fn finish(&mut self) {
-        // What is left of the request's body cannot be told from the next request without reading it.
-        self.is_last |= self.inlet.is_some() || !self.codec.keep_alive();
+        self.is_last |= !self.codec.keep_alive();
         self.step = Step::Idle;
     }
 
@@ -81,7 +80,6 @@ impl<F> Connection<F> {
         // It can only fail for want of a body.
         let _ = self.codec.encode(response, &mut self.output);
         self.is_last = true;
-        self.input.clear();
     }
 
     /// Ready when all is written.

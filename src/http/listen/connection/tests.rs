@@ -1,7 +1,7 @@
-//! Connections over loopback, to an App that tells what it was asked. Where deadlines matter time is virtual, and passes
-//! when nothing is to be done: what the client sends lies in the connection before it is served there.
+//! Connections over loopback, to an App that tells what it was asked.
 
 use std::future::{pending, poll_fn};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,24 +12,17 @@ use actix_rt::net::{TcpListener, TcpStream};
 use actix_rt::task::JoinHandle;
 use actix_service::{Service, ServiceFactory, map_config};
 use actix_web::dev::{AppConfig, ServiceResponse};
-use actix_web::{App, HttpRequest, HttpResponse, web};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
 
 use super::super::served::Served;
-use super::{Connection, HEAD_DEADLINE, MAX_AHEAD, WRITE_DEADLINE};
+use super::Connection;
+use crate::Server;
 use crate::actor::transport::Stream;
-
-/// A test in virtual time.
-macro_rules! timed {
-    ($name:ident, $test:expr) => {
-        #[test]
-        fn $name() {
-            crate::test::run($test);
-        }
-    };
-}
+use crate::http::handover::Lent;
+use crate::http::short::Shortcut;
 
 /// A test that ends within ten seconds.
 macro_rules! quick {
@@ -41,6 +34,8 @@ macro_rules! quick {
         }
     };
 }
+
+mod pace;
 
 /// More than is encoded at once, and more than a connection takes of a client that does not read.
 const LARGE: usize = 20_000_000;
@@ -73,9 +68,41 @@ struct Client {
 }
 
 /// A connection on which the client has said `first`, and its App: `/wait` answers when it is told to, `/never` never,
-/// `/large` with [`LARGE`] bytes, `/empty` with none, `/unread` at once, and all else with the method, the path, and the
-/// length of the body.
+/// `/large` with [`LARGE`] bytes, `/empty` with none, `/peer` with the client's address, `/switch` with a 101, `/unread`
+/// at once, and all else with the method, the path, and the length of the body.
 async fn connect(first: &[u8]) -> Client {
+    connect_by(first, None).await
+}
+
+async fn connect_by(first: &[u8], shortcut: Option<Shortcut>) -> Client {
+    let (io, stream, peer) = pair(first).await;
+    let seen = Rc::<Seen>::default();
+    let served = Rc::new(Served::new(app(seen.clone()).await, shortcut));
+    let stop = {
+        let served = served.clone();
+        Box::new(move || served.stop())
+    };
+    let server = actix_rt::spawn(served.serve(stream, peer));
+    Client {
+        io,
+        server,
+        seen,
+        stop,
+    }
+}
+
+/// Both ends of a connection, on which the client has said `first`.
+async fn pair(first: &[u8]) -> (TcpStream, Stream, SocketAddr) {
+    let (io, accepted, peer) = accepted(first).await;
+    (io, stream(accepted), peer)
+}
+
+fn stream(accepted: TcpStream) -> Stream {
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    Stream::accepted(accepted, place)
+}
+
+async fn accepted(first: &[u8]) -> (TcpStream, TcpStream, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut io = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (accepted, peer) = listener.accept().await.unwrap();
@@ -83,20 +110,7 @@ async fn connect(first: &[u8]) -> Client {
         io.write_all(first).await.unwrap();
         accepted.readable().await.unwrap();
     }
-    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let seen = Rc::<Seen>::default();
-    let served = Rc::new(Served::new(app(seen.clone()).await, None));
-    let stop = {
-        let served = served.clone();
-        Box::new(move || served.stop())
-    };
-    let server = actix_rt::spawn(served.serve(Stream::accepted(accepted, place), peer));
-    Client {
-        io,
-        server,
-        seen,
-        stop,
-    }
+    (io, accepted, peer)
 }
 
 async fn app(
@@ -130,6 +144,21 @@ async fn app(
         .route("/large", web::to(|| async { vec![b'x'; LARGE] }))
         .route("/unread", web::to(|| async { "unread" }))
         .route("/empty", web::to(|| async { "" }))
+        .route(
+            "/peer",
+            web::to(|req: HttpRequest| async move { req.peer_addr().unwrap().to_string() }),
+        )
+        .route(
+            "/switch",
+            web::to(|req: HttpRequest| async move {
+                let is_lent = req.extensions().get::<Lent>().is_some();
+                let mut response = HttpResponse::SwitchingProtocols();
+                response
+                    .upgrade("websocket")
+                    .insert_header(("lent", is_lent.to_string()))
+                    .finish()
+            }),
+        )
         .default_service(web::to(
             |req: HttpRequest, body: Result<Bytes, actix_web::Error>| async move {
                 match body {
@@ -237,6 +266,51 @@ quick!(a_body_is_asked_for_if_the_client_waits_for_that, async {
     assert_eq!(bodies(&client.rest().await), ["POST /b 4", "GET /last 0"]);
 });
 
+quick!(a_body_that_is_there_is_not_asked_for, async {
+    let request = b"POST /b HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\nfour";
+    let answers = connect(&[request, LAST].concat()).await.rest().await;
+    assert_eq!(bodies(&answers), ["POST /b 4", "GET /last 0"]);
+});
+
+quick!(the_app_knows_the_peer, async {
+    let mut client = connect(b"GET /peer HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let peer = client.io.local_addr().unwrap().to_string();
+    client.until(&peer).await;
+});
+
+quick!(a_connection_is_lent_to_a_websocket_alone, async {
+    let request = "GET /switch HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: WHAT\r\n\r\n";
+    for (what, is_lent) in [("websocket", "lent: true"), ("h2c", "lent: false")] {
+        let request = request.replace("WHAT", what);
+        let answer = connect(request.as_bytes()).await.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        assert!(answer.contains("connection: upgrade"), "{answer}");
+        assert!(answer.contains(is_lent), "{answer}");
+    }
+});
+
+quick!(what_comes_the_short_way_ends_with_its_answer_too, async {
+    let server = Server::builder().start();
+    let session = crate::test::polling(&server).await.unwrap();
+    let sid = session.socket().id();
+    let request = format!(
+        "GET /engine.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\n\r\n",
+        sid.as_str()
+    );
+    let (mut io, stream, peer) = pair(request.as_bytes()).await;
+    let served = Served::new(app(Rc::default()).await, Some(Shortcut::new(server)));
+    let mut connection = Connection::new(stream, peer, ServiceConfig::default());
+    poll_fn(|cx| Poll::Ready(connection.poll(cx, &served).is_pending())).await;
+    served.stop();
+    poll_fn(|cx| connection.poll(cx, &served)).await;
+    drop(connection);
+    let mut answer = String::new();
+    io.read_to_string(&mut answer).await.unwrap();
+    // It polls already.
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+});
+
 quick!(http_1_0_ends_with_its_answer, async {
     let client = connect(&[b"GET /a HTTP/1.0\r\n\r\n", GET].concat()).await;
     let answers = client.rest().await;
@@ -296,43 +370,6 @@ quick!(who_leaves_is_not_served_any_more, async {
     assert_eq!(client.rest().await, "");
 });
 
-quick!(a_large_answer_waits_for_a_slow_client, async {
-    let requests = [b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n", LAST].concat();
-    let answers = connect(&requests).await.rest().await;
-    assert!(answers.ends_with("\r\n\r\nGET /last 0"));
-    let body = answers.split("\r\n\r\n").nth(1).unwrap();
-    assert_eq!(body.matches('x').count(), LARGE);
-});
-
-timed!(a_head_that_does_not_come_is_not_awaited_for_ever, async {
-    for first in [b"".as_slice(), b"GET /a HT", &[GET, b"GET"].concat()] {
-        let client = connect(first).await;
-        let begin = tokio::time::Instant::now();
-        let answers = client.rest().await;
-        assert_eq!(begin.elapsed(), HEAD_DEADLINE);
-        let last = answers.rfind("HTTP/1.1").map(|at| &answers[at..]).unwrap();
-        assert!(last.starts_with("HTTP/1.1 408 Request Timeout"), "{answers}");
-        assert!(last.contains("connection: close"), "{answers}");
-    }
-});
-
-timed!(an_answer_may_take_its_time_and_so_may_the_next_request, async {
-    let (begin, end) = WAIT.split_at(10);
-    let mut client = connect(b"").await;
-    client.send_now(begin).await;
-    client.send_now(end).await;
-    client.seen.asked.notified().await;
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    client.seen.go_on.notify_one();
-    client.until("waited").await;
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    let (begin, end) = LAST.split_at(10);
-    client.send_now(begin).await;
-    tokio::time::sleep(HEAD_DEADLINE / 2).await;
-    client.send_now(end).await;
-    assert_eq!(bodies(&client.rest().await), ["GET /last 0"]);
-});
-
 quick!(
     a_stop_ends_idle_connections_at_once_and_others_with_their_answer,
     async {
@@ -348,48 +385,5 @@ quick!(
         let answers = busy.rest().await;
         assert!(answers.contains("connection: close"), "{answers}");
         assert_eq!(bodies(&answers), ["waited"]);
-    }
-);
-
-timed!(who_takes_nothing_of_what_it_is_sent_is_left, async {
-    let client = connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let begin = tokio::time::Instant::now();
-    client.server.await.unwrap();
-    assert!(begin.elapsed() >= WRITE_DEADLINE);
-});
-
-quick!(
-    requests_of_a_client_that_takes_no_answers_are_not_hoarded,
-    async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut io = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, peer) = listener.accept().await.unwrap();
-        // Little room for answers; enough for requests that they flow.
-        for (io, sent, received) in [(&io, 200_000, 10_000), (&accepted, 10_000, 200_000)] {
-            let io = socket2::SockRef::from(io);
-            io.set_send_buffer_size(sent).unwrap();
-            io.set_recv_buffer_size(received).unwrap();
-        }
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let served = Served::new(app(Rc::default()).await, None);
-        let mut connection =
-            Connection::new(Stream::accepted(accepted, place), peer, ServiceConfig::default());
-        let client = actix_rt::spawn(async move { io.write_all(&EMPTY.repeat(200_000)).await });
-        poll_fn(|cx| {
-            assert!(connection.poll(cx, &served).is_pending());
-            cx.waker().wake_by_ref();
-            assert!(!client.is_finished(), "it has sent all");
-            match connection.input.len() >= MAX_AHEAD {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        })
-        .await;
-        for _ in 0..10 * LOOKS {
-            poll_fn(|cx| Poll::Ready(connection.poll(cx, &served).is_pending())).await;
-            tokio::task::yield_now().await;
-        }
-        // A buffer grows by doubling, and is read into as far as it goes.
-        assert!(connection.input.len() < 3 * MAX_AHEAD);
     }
 );
