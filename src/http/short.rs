@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::door::Door;
 use super::{compress, headers, polling, push};
@@ -24,6 +24,9 @@ use crate::proto::{self, Call, Head, Intent, Method, PushBody, Reply};
 
 /// How many headers a request may have here; those of browsers are about fifteen.
 const MAX_HEADERS: usize = 32;
+
+/// Shorter bodies are copied: a message that the application keeps then holds no buffer that was read into for others.
+const MIN_SHARED: usize = 4096;
 
 /// Where requests may take the short way.
 pub(super) struct Shortcut(Rc<Door>);
@@ -75,7 +78,7 @@ impl Shortcut {
                 jsonp: None, binary, ..
             } => {
                 input.advance(head_len);
-                let bytes = input.split_to(body_len).freeze();
+                let bytes = take_body(input, body_len);
                 Step::Push(PendingPush::new(socket, binary, Some(PushBody { bytes, binary })))
             }
             _ => return None,
@@ -164,6 +167,15 @@ impl<'a> Whole<'a> {
             encodings,
         })
     }
+}
+
+fn take_body(input: &mut BytesMut, len: usize) -> Bytes {
+    if len >= MIN_SHARED {
+        return input.split_to(len).freeze();
+    }
+    let bytes = Bytes::copy_from_slice(&input[..len]);
+    input.advance(len);
+    bytes
 }
 
 /// Whether a query consists of what URLs of clients do, and actix would read it as it stands.
