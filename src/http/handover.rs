@@ -43,13 +43,19 @@ use crate::{Config, WsEngine};
 /// Who has an `on_connect` of his own calls this from it. A connection that was handed over counts no more for
 /// `HttpServer::max_connections`, and `ServerHandle::stop` does not wait for it: [`Server::close`](crate::Server::close)
 /// does.
+///
+/// Sets `TCP_NODELAY` besides: without it a push that follows another waits until the client has acknowledged that one,
+/// 40 ms and more. A server with TLS, whose connections are not seen here, sets `HttpServer::tcp_nodelay(true)` itself.
 pub fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
+    let Some(io) = connection.downcast_ref::<actix_rt::net::TcpStream>() else {
+        return;
+    };
+    // A connection that is gone already.
+    let _ = io.set_nodelay(true);
     #[cfg(unix)]
-    if let Some(io) = connection.downcast_ref::<actix_rt::net::TcpStream>() {
-        extensions.insert(Descriptor(std::os::fd::AsRawFd::as_raw_fd(io)));
-    }
+    extensions.insert(Descriptor(std::os::fd::AsRawFd::as_raw_fd(io)));
     #[cfg(not(unix))]
-    let _ = (connection, extensions);
+    let _ = extensions;
 }
 
 /// Which descriptor a connection has, as long as its dispatcher lives.
@@ -214,5 +220,21 @@ impl MessageBody for Body {
             handover.complete(io, std::mem::take(&mut this.early));
         }
         Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_rt::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_push_does_not_wait_for_the_one_before_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (io, _) = listener.accept().await.unwrap();
+        on_connect(&io, &mut Extensions::new());
+        assert!(io.nodelay().unwrap());
     }
 }

@@ -48,8 +48,11 @@ impl Stream {
         }
     }
 
-    /// A connection that was accepted on this thread, and its place.
+    /// A connection that was accepted on this thread, and its place. What is written leaves at once, even if the peer has
+    /// not acknowledged what was written before.
     pub(crate) fn accepted(io: TcpStream, place: OwnedSemaphorePermit) -> Self {
+        // Of a connection that is gone already it need not be true.
+        let _ = io.set_nodelay(true);
         Stream {
             io: Io::Tcp(Tcp::Watched(io, thread::current().id())),
             _place: Some(place),
