@@ -14,6 +14,11 @@ mod output;
 mod polling;
 mod pool;
 mod stream;
+#[cfg(unix)]
+mod watch;
+#[cfg(not(unix))]
+#[path = "watch/by_runtime.rs"]
+mod watch;
 mod websocket;
 mod wire;
 
@@ -33,6 +38,7 @@ pub(crate) use offer::{Carrier, Offer};
 pub(super) use output::Output;
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use stream::Stream;
+pub(crate) use watch::Acceptor;
 pub(crate) use websocket::WebSocketTransport;
 pub(super) use wire::Wire;
 #[cfg(feature = "ws_engine")]

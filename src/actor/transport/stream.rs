@@ -5,13 +5,15 @@ use std::io;
 use std::net;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::thread::{self, ThreadId};
 
-use actix_rt::net::TcpStream;
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 #[cfg(feature = "rustls")]
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::io::poll_read_buf;
+
+use super::watch::Watched;
 
 /// A connection. Read it on the thread that it was [brought](Self::bring_here) to.
 #[derive(Debug)]
@@ -33,8 +35,8 @@ enum Io {
 enum Tcp {
     /// No thread watches it.
     Loose(net::TcpStream),
-    /// This thread does.
-    Watched(TcpStream, ThreadId),
+    /// The thread does that has brought it here.
+    Watched(Watched),
     /// It could not be watched.
     Lost,
 }
@@ -48,15 +50,15 @@ impl Stream {
         }
     }
 
-    /// A connection that was accepted on this thread, and its place. What is written leaves at once, even if the peer has
-    /// not acknowledged what was written before.
-    pub(crate) fn accepted(io: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        // Of a connection that is gone already it need not be true.
-        let _ = io.set_nodelay(true);
-        Stream {
-            io: Io::Tcp(Tcp::Watched(io, thread::current().id())),
+    /// A connection that was accepted on this thread, and its place.
+    ///
+    /// # Errors
+    /// When the system does not let this thread watch it.
+    pub(crate) fn accepted(io: net::TcpStream, place: OwnedSemaphorePermit) -> io::Result<Self> {
+        Ok(Stream {
+            io: Io::Tcp(Tcp::Watched(Watched::new(io)?)),
             _place: Some(place),
-        }
+        })
     }
 
     /// Does the server's part of a TLS handshake.
@@ -93,18 +95,32 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Reads behind what lies in `buffer`, as much as there is room for. Returns how many bytes; none at the end.
+    #[inline]
+    pub(super) fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Tcp(Tcp::Watched(io)) => io.poll_read_into(cx, buffer),
+            _ => poll_read_buf(Pin::new(self), cx, buffer),
+        }
+    }
+}
+
 impl Tcp {
     fn bring_here(&mut self) -> io::Result<()> {
-        let here = thread::current().id();
-        if matches!(self, Tcp::Watched(_, thread) if *thread == here) {
+        if matches!(self, Tcp::Watched(io) if io.is_here()) {
             return Ok(());
         }
         let io = match std::mem::replace(self, Tcp::Lost) {
             Tcp::Loose(io) => io,
-            Tcp::Watched(io, _) => io.into_std()?,
+            Tcp::Watched(io) => io.into_loose()?,
             Tcp::Lost => return Err(io::ErrorKind::NotConnected.into()),
         };
-        *self = Tcp::Watched(TcpStream::from_std(io)?, here);
+        *self = Tcp::Watched(Watched::new(io)?);
         Ok(())
     }
 }
@@ -156,7 +172,7 @@ impl AsyncRead for Tcp {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Tcp::Watched(io, _) => Pin::new(io).poll_read(cx, buf),
+            Tcp::Watched(io) => Pin::new(io).poll_read(cx, buf),
             _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -166,7 +182,7 @@ impl AsyncWrite for Tcp {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Tcp::Watched(io, _) => Pin::new(io).poll_write(cx, buf),
+            Tcp::Watched(io) => Pin::new(io).poll_write(cx, buf),
             // A goodbye on the way.
             Tcp::Loose(io) => match io::Write::write(io, buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -183,7 +199,7 @@ impl AsyncWrite for Tcp {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Tcp::Watched(io, _) => Pin::new(io).poll_shutdown(cx),
+            Tcp::Watched(io) => Pin::new(io).poll_shutdown(cx),
             _ => Poll::Ready(Ok(())),
         }
     }

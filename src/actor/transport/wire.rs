@@ -10,7 +10,6 @@ use std::time::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 use tokio::io::AsyncWrite;
-use tokio_util::io::poll_read_buf;
 
 use super::arrival::Arrival;
 use super::attachment::{broken, ended};
@@ -97,14 +96,14 @@ impl Wire {
 
     /// Reads once. `Err` when the connection has ended; else ask for messages.
     pub(in crate::actor) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Close>> {
-        let io = Pin::new(&mut self.io);
+        let io = &mut self.io;
         let read = INPUT.with_borrow_mut(|buffer| {
             if !buffer.try_reclaim(READ_SIZE) {
                 // Messages of an earlier read are still there.
                 *buffer = BytesMut::with_capacity(READ_SIZE);
                 COPY.set(COPIED_READS);
             }
-            match ready!(poll_read_buf(io, cx, buffer)) {
+            match ready!(io.poll_read_into(cx, buffer)) {
                 Ok(0) | Err(_) => Poll::Ready(None),
                 Ok(_) => Poll::Ready(Some(buffer.split())),
             }

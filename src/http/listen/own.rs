@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::STOP_DEADLINE;
 use super::served::Served;
-use crate::actor::transport::Stream;
+use crate::actor::transport::{Acceptor, Stream};
 use crate::http::short::Shortcut;
 
 /// How long nothing is accepted after the system had no descriptor or memory for a connection.
@@ -136,7 +136,7 @@ where
     let mut accepting = Vec::new();
     for listener in listeners {
         listener.set_nonblocking(true)?;
-        let listener = actix_rt::net::TcpListener::from_std(listener)?;
+        let listener = Acceptor::new(listener)?;
         accepting.push(actix_rt::spawn(accept(
             listener,
             served.clone(),
@@ -151,12 +151,8 @@ where
     Ok(())
 }
 
-async fn accept<S>(
-    listener: actix_rt::net::TcpListener,
-    served: Rc<Served<S>>,
-    places: Arc<Semaphore>,
-    setting: Setting,
-) where
+async fn accept<S>(listener: Acceptor, served: Rc<Served<S>>, places: Arc<Semaphore>, setting: Setting)
+where
     S: Service<Request, Response = ServiceResponse, Error = actix_web::Error> + 'static,
     S::Future: Unpin,
 {
@@ -168,7 +164,10 @@ async fn accept<S>(
                 let Ok(place) = places.clone().acquire_owned().await else {
                     return;
                 };
-                connect(&served, Stream::accepted(io, place), peer, &setting);
+                match Stream::accepted(io, place) {
+                    Ok(stream) => connect(&served, stream, peer, &setting),
+                    Err(error) => log::error!(target: "engineio::server", "{peer}: {error}"),
+                }
             }
             Err(error) if is_of_peer(&error) => {}
             Err(error) => {

@@ -99,7 +99,7 @@ async fn pair(first: &[u8]) -> (TcpStream, Stream, SocketAddr) {
 
 fn stream(accepted: TcpStream) -> Stream {
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    Stream::accepted(accepted, place)
+    Stream::accepted(accepted.into_std().unwrap(), place).unwrap()
 }
 
 async fn accepted(first: &[u8]) -> (TcpStream, TcpStream, SocketAddr) {
