@@ -97,7 +97,7 @@ impl Watched {
             *buffer = Bytes::from(bytes).into();
             let (count, _) = read?;
             debug_assert_eq!(before + count, buffer.len());
-            Ok((count, count == 0 || count == room))
+            Ok((count, count == room))
         })
     }
 }
@@ -110,7 +110,7 @@ impl AsyncRead for Watched {
                 let room = SCRATCH_SIZE.min(buf.remaining());
                 let count = (&self.io).read(&mut scratch[..room])?;
                 buf.put_slice(&scratch[..count]);
-                Ok(((), count == 0 || count == room))
+                Ok(((), count == room))
             })
         })
     }
@@ -119,7 +119,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.place.poll_io(Ready::WRITING, cx, || {
+        self.place.poll_io(Ready::WRITE, cx, || {
             let count = (&self.io).write(buf)?;
             Ok((count, count == buf.len()))
         })

@@ -51,12 +51,9 @@ bitflags! {
     pub(super) struct Ready: u8 {
         const READ = 1;
         const WRITE = 1 << 1;
-        /// All that is left to read, and then the end: there is no further event.
-        const READ_CLOSED = 1 << 2;
-        const WRITE_CLOSED = 1 << 3;
-        const READING = Self::READ.bits() | Self::READ_CLOSED.bits();
-        const WRITING = Self::WRITE.bits() | Self::WRITE_CLOSED.bits();
-        const CLOSED = Self::READ_CLOSED.bits() | Self::WRITE_CLOSED.bits();
+        /// The end comes behind what is left to read: no event tells of it again.
+        const END = 1 << 2;
+        const READING = Self::READ.bits() | Self::END.bits();
     }
 }
 
@@ -65,8 +62,7 @@ impl Ready {
         let mut ready = Ready::empty();
         ready.set(Ready::READ, event.is_readable() || event.is_error());
         ready.set(Ready::WRITE, event.is_writable() || event.is_error());
-        ready.set(Ready::READ_CLOSED, event.is_read_closed());
-        ready.set(Ready::WRITE_CLOSED, event.is_write_closed());
+        ready.set(Ready::END, event.is_read_closed());
         ready
     }
 }
@@ -131,7 +127,7 @@ impl Place {
             match act() {
                 Ok((value, again)) => {
                     if !again {
-                        self.clear(direction - Ready::CLOSED);
+                        self.clear(direction - Ready::END);
                     }
                     budget.made_progress();
                     return Poll::Ready(Ok(value));

@@ -150,6 +150,21 @@ async fn nothing_is_lost_between_little_and_much() {
 }
 
 #[actix_web::test]
+async fn who_never_has_to_wait_lets_others_have_their_turn() {
+    let (mut client, mut io) = watched();
+    client.write_all(&[0; 4096]).unwrap();
+    let mut read = 0;
+    soon(poll_fn(|cx| {
+        while io.poll_read_into(cx, &mut BytesMut::with_capacity(1)).is_ready() {
+            read += 1;
+        }
+        Poll::Ready(())
+    }))
+    .await;
+    assert!((1..4096).contains(&read), "{read}");
+}
+
+#[actix_web::test]
 async fn each_of_more_than_a_turn_takes_is_told() {
     let mut all: Vec<_> = (0..3 * set::TURN).map(|_| watched()).collect();
     for (index, (client, io)) in all.iter_mut().enumerate() {
@@ -175,9 +190,12 @@ async fn who_waits_to_read_is_not_woken_by_room() {
     assert!(io.poll_read_into(&mut cx, &mut buffer).is_pending());
     turn().await;
     assert_eq!(wakes.count(), 0);
-    client.write_all(b"x").unwrap();
-    turn().await;
-    assert_eq!(wakes.count(), 1);
+    for _ in 0..2 {
+        client.write_all(b"x").unwrap();
+        turn().await;
+        // Once is enough, until it waits again.
+        assert_eq!(wakes.count(), 1);
+    }
     assert!(io.poll_read_into(&mut cx, &mut buffer).is_ready());
 }
 
@@ -239,16 +257,35 @@ async fn another_thread_has_to_watch_it_anew() {
     assert!(io.is_here());
     let elsewhere = move || {
         System::new().block_on(async {
-            assert!(!io.is_here());
+            // It has the place here that the other has there.
+            let (mut own_client, mut own) = watched();
+            assert!(own.is_here() && !io.is_here());
             let error = read(&mut io).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotConnected);
             let mut io = Watched::new(io.into_loose().unwrap()).unwrap();
             assert!(io.is_here());
             client.write_all(b"x").unwrap();
             assert_eq!(read(&mut io).await.unwrap(), b"x");
+            own_client.write_all(b"y").unwrap();
+            assert_eq!(read(&mut own).await.unwrap(), b"y");
         });
     };
     thread::spawn(elsewhere).join().unwrap();
+}
+
+#[actix_web::test]
+async fn nobody_hears_of_a_connection_that_is_not_watched_any_more() {
+    let (mut client, io) = watched();
+    let _loose = io.into_loose().unwrap();
+    let (_client, mut heir) = watched();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut buffer = BytesMut::with_capacity(8);
+    assert!(heir.poll_read_into(&mut cx, &mut buffer).is_pending());
+    client.write_all(b"x").unwrap();
+    turn().await;
+    assert_eq!(wakes.count(), 0);
 }
 
 #[test]
