@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use actix_web::http::{KeepAlive, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use socket2::SockRef;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -30,6 +31,9 @@ const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
 /// How many connections each thread has at most, unless told otherwise: as actix has it.
 const MAX_CONNECTIONS: usize = 25_000;
+
+/// How many connections wait to be accepted, as far as the system allows: as actix has it.
+const BACKLOG: i32 = 2048;
 
 type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 
@@ -50,7 +54,7 @@ type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;
 pub fn listen(server: &Server, addresses: impl ToSocketAddrs) -> io::Result<Listener> {
     let listeners = addresses
         .to_socket_addrs()?
-        .map(TcpListener::bind)
+        .map(bind)
         .collect::<io::Result<_>>()?;
     Ok(Listener {
         server: server.clone(),
@@ -64,6 +68,13 @@ pub fn listen(server: &Server, addresses: impl ToSocketAddrs) -> io::Result<List
         },
         set_up: Arc::new(|scope| scope),
     })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // std lets 128 wait: too few when all clients of a server that has begun again come at once.
+    SockRef::from(&listener).listen(BACKLOG)?;
+    Ok(listener)
 }
 
 /// [`listen`] with TLS: HTTP/1.1 alone, with [own listeners](Listener::own_listeners). WebSockets own their connections

@@ -132,3 +132,16 @@ async fn a_port_that_is_taken_is_an_error() {
     let (_taken, addr) = port();
     assert!(engineio::listen(&echo(|_| ()).start(), addr).is_err());
 }
+
+/// All clients of a server that begins again come at once.
+#[actix_web::test]
+async fn many_may_wait_to_be_accepted() {
+    let listener = engineio::listen(&echo(|_| ()).start(), ("127.0.0.1", 0)).unwrap();
+    let addr = listener.addresses().unwrap()[0];
+    // Who finds no room is not refused, but has to ask again after a second, after two more, and so on.
+    let connect = |_| std::net::TcpStream::connect_timeout(&addr, ms(10_000)).unwrap();
+    let waiting: Vec<_> = (0..500).map(connect).collect();
+    run(listener.own_listeners(true).workers(1));
+    Polling::open(addr).await;
+    drop(waiting);
+}

@@ -90,8 +90,9 @@ impl Watched {
 
     fn poll_read_directly(&self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         self.place.poll_io(Ready::READING, cx, || {
-            // The same memory, as long as nobody else has a part of it.
+            // The same memory, unless somebody else has a part of it: then it is left to him.
             let mut bytes = Vec::from(std::mem::take(buffer));
+            bytes.reserve(MUCH);
             let (before, room) = (bytes.len(), bytes.capacity() - bytes.len());
             let read = recv(&self.io, spare_capacity(&mut bytes), RecvFlags::empty());
             *buffer = Bytes::from(bytes).into();

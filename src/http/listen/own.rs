@@ -24,10 +24,6 @@ use crate::http::short::Shortcut;
 /// How long nothing is accepted after the system had no descriptor or memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// How many connections wait to be accepted, as far as the system allows.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const BACKLOG: i32 = 1024;
-
 /// How long a TLS handshake may take.
 #[cfg(feature = "rustls")]
 const TLS_DEADLINE: Duration = Duration::from_secs(3);
@@ -232,7 +228,7 @@ fn bind_again(listener: &TcpListener) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(super::BACKLOG)?;
     Ok(socket.into())
 }
 

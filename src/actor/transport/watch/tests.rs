@@ -150,6 +150,24 @@ async fn nothing_is_lost_between_little_and_much() {
 }
 
 #[actix_web::test]
+async fn memory_that_somebody_else_holds_is_left_to_him() {
+    let (mut client, mut io) = watched();
+    client.write_all(&[b'x'; MUCH]).unwrap();
+    assert_eq!(read(&mut io).await.unwrap().len(), MUCH);
+    assert!(io.brings_much);
+    let mut buffer = BytesMut::from(b"abcd".as_slice());
+    let held = buffer.split_to(2);
+    client.write_all(b"ef").unwrap();
+    let count = soon(poll_fn(|cx| io.poll_read_into(cx, &mut buffer)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (count, &held[..], &buffer[..]),
+        (2, b"ab".as_slice(), b"cdef".as_slice())
+    );
+}
+
+#[actix_web::test]
 async fn who_never_has_to_wait_lets_others_have_their_turn() {
     let (mut client, mut io) = watched();
     client.write_all(&[0; 4096]).unwrap();
