@@ -7,7 +7,7 @@
 //! Without flags it has the settings that today's clients expect, not this library's defaults.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -244,8 +244,8 @@ fn monitor(app: &mut web::ServiceConfig, server: &Server) {
 
 /// An HTTP server with an `App`, set as Engine.IO wants it.
 macro_rules! serve {
-    ($listener:expr, $workers:expr, $app:expr, $engine:expr, $besides:expr) => {
-        HttpServer::new(move || {
+    ($address:expr, $workers:expr, $app:expr, $engine:expr, $besides:expr) => {{
+        let http = HttpServer::new(move || {
             $app.service(engineio::scope(&$engine))
                 .configure($besides.clone())
         })
@@ -255,9 +255,17 @@ macro_rules! serve {
         .client_disconnect_timeout(Duration::ZERO)
         .disable_signals()
         .workers($workers)
-        .listen($listener)?
-        .run()
-    };
+        .bind($address)?;
+        (http.addrs(), http.run())
+    }};
+}
+
+/// Says where clients find it.
+fn tell(addresses: &[SocketAddr]) -> std::io::Result<()> {
+    for address in addresses {
+        println!("listening on http://{address}");
+    }
+    std::io::stdout().flush()
 }
 
 #[actix_web::main]
@@ -277,14 +285,9 @@ async fn main() -> std::io::Result<()> {
             .workers(options.workers);
         let addresses = listener.addresses()?;
         let serving = listener.run();
-        for address in addresses {
-            println!("listening on http://{address}");
-        }
-        std::io::stdout().flush()?;
+        tell(&addresses)?;
         return serving.await;
     }
-    let listener = TcpListener::bind((&*options.host, options.port))?;
-    let address = listener.local_addr()?;
     let (engine, workers) = (server.clone(), options.workers);
     let (monitored, wanted) = (server.clone(), options.monitor);
     let besides = move |app: &mut web::ServiceConfig| {
@@ -293,12 +296,12 @@ async fn main() -> std::io::Result<()> {
         }
     };
     // Two types of App, so that nobody pays for middleware that is not there.
-    let http = match options.cors_origin {
-        Some(origin) => serve!(listener, workers, App::new().wrap(cors(&origin)), engine, besides),
-        None => serve!(listener, workers, App::new(), engine, besides),
+    let bound = (&*options.host, options.port);
+    let (addresses, http) = match options.cors_origin {
+        Some(origin) => serve!(bound, workers, App::new().wrap(cors(&origin)), engine, besides),
+        None => serve!(bound, workers, App::new(), engine, besides),
     };
     let serving = engineio::run_until_signal(&server, http)?;
-    println!("listening on http://{address}");
-    std::io::stdout().flush()?;
+    tell(&addresses)?;
     serving.await
 }

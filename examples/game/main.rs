@@ -11,7 +11,6 @@ mod wire;
 mod world;
 
 use std::io::{Error, ErrorKind, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,8 +56,6 @@ async fn main() -> std::io::Result<()> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let arena = Arena::new(seed, usize::from(options.fill)).start();
     let server = Server::builder().hub(arena.recipient()).start();
-    let listener = TcpListener::bind((&*options.host, options.port))?;
-    let address = listener.local_addr()?;
     let engine = server.clone();
     let http = HttpServer::new(move || {
         App::new()
@@ -72,10 +69,12 @@ async fn main() -> std::io::Result<()> {
     .client_disconnect_timeout(Duration::ZERO)
     .disable_signals()
     .workers(2)
-    .listen(listener)?
-    .run();
-    let serving = engineio::run_until_signal(&server, http)?;
-    println!("listening on http://{address}");
+    .bind((&*options.host, options.port))?;
+    let addresses = http.addrs();
+    let serving = engineio::run_until_signal(&server, http.run())?;
+    for address in addresses {
+        println!("listening on http://{address}");
+    }
     std::io::stdout().flush()?;
     serving.await
 }
