@@ -10,6 +10,7 @@ mod support;
 mod bodies;
 mod early;
 mod fallback;
+mod order;
 mod wire;
 
 use std::any::Any;
