@@ -32,7 +32,7 @@ const STOP_DEADLINE: Duration = Duration::from_millis(500);
 /// How many connections each thread has at most, unless told otherwise: as actix has it.
 const MAX_CONNECTIONS: usize = 25_000;
 
-/// How many connections wait to be accepted, as far as the system allows: as actix has it.
+/// How many connections wait to be accepted, as far as the system allows.
 const BACKLOG: i32 = 2048;
 
 type SetUp = dyn Fn(Scope) -> Scope + Send + Sync;

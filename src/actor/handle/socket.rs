@@ -34,7 +34,7 @@ pub(in crate::actor) struct SocketShared {
     seat: (Arc<Branch>, SeatId),
     rooms: Joined,
     request: Handshake,
-    /// Ready state, transport and whether it was upgraded, as [`Status`] packs them.
+    /// Ready state, transport, and whether it was or is being upgraded, as [`Status`] packs them.
     status: AtomicU8,
     pressure: Pressure,
     pub(super) mail: Mail,
@@ -62,6 +62,7 @@ impl Socket {
             state: ReadyState::Opening,
             transport: request.transport,
             upgraded: false,
+            upgrading: false,
         };
         Socket(Arc::new(SocketShared {
             id,
@@ -270,6 +271,11 @@ impl Socket {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether a WebSocket was probed, so that its `5` may come.
+    pub(in crate::actor) fn is_upgrading(&self) -> bool {
+        self.status().upgrading
+    }
+
     fn status(&self) -> Status {
         Status::unpack(self.0.status.load(Ordering::Acquire))
     }
@@ -283,6 +289,7 @@ impl Socket {
             state: session.ready_state(),
             transport,
             upgraded,
+            upgrading: session.is_upgrading(),
         };
         if status != before {
             self.0.status.store(status.pack(), Ordering::Release);

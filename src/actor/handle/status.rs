@@ -8,12 +8,14 @@ pub(super) struct Status {
     pub(super) state: ReadyState,
     pub(super) transport: Transport,
     pub(super) upgraded: bool,
+    /// A WebSocket was probed, and its `5` may come.
+    pub(super) upgrading: bool,
 }
 
 impl Status {
     pub(super) fn pack(self) -> u8 {
         let transport = u8::from(self.transport == Transport::WebSocket);
-        self.state as u8 | transport << 2 | u8::from(self.upgraded) << 3
+        self.state as u8 | transport << 2 | u8::from(self.upgraded) << 3 | u8::from(self.upgrading) << 4
     }
 
     pub(super) fn unpack(bits: u8) -> Self {
@@ -32,6 +34,7 @@ impl Status {
             state,
             transport,
             upgraded: bits & 8 != 0,
+            upgrading: bits & 16 != 0,
         }
     }
 }

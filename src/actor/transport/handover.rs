@@ -85,7 +85,7 @@ impl Drop for Handover {
 /// Drives a WebSocket until it is upgraded, or ends.
 async fn probe(transport: Box<WebSocketTransport>, mut io: Stream, early: BytesMut) {
     let socket = transport.socket().clone();
-    if io.bring_beside_http().is_err() {
+    if io.bring_here().is_err() {
         log::error!(target: "engineio::ws", "{:?}: the connection cannot be watched", socket.id());
         return;
     }

@@ -5,7 +5,6 @@ mod alarm;
 mod arrival;
 mod attachment;
 mod bare;
-mod by_runtime;
 mod handed;
 mod handover;
 mod linger;
@@ -16,6 +15,9 @@ mod polling;
 mod pool;
 mod stream;
 #[cfg(unix)]
+mod watch;
+#[cfg(not(unix))]
+#[path = "watch/by_runtime.rs"]
 mod watch;
 mod websocket;
 mod wire;
@@ -28,8 +30,6 @@ pub(super) use attachment::OPEN_DELAY;
 #[cfg(feature = "test")]
 pub(crate) use attachment::decode;
 pub(super) use bare::Bare;
-#[cfg(not(unix))]
-pub(crate) use by_runtime::Acceptor;
 pub(crate) use handed::Handed;
 pub(crate) use handover::Handover;
 pub(super) use link::Glance;
@@ -38,7 +38,6 @@ pub(crate) use offer::{Carrier, Offer};
 pub(super) use output::Output;
 pub(crate) use polling::{PendingPoll, PendingPush};
 pub(crate) use stream::Stream;
-#[cfg(unix)]
 pub(crate) use watch::Acceptor;
 pub(crate) use websocket::WebSocketTransport;
 pub(super) use wire::Wire;

@@ -10,6 +10,10 @@ use crate::actor::handle::Socket;
 use crate::actor::messages;
 use crate::proto::{PollId, PushBody, PushId, Refusal, Reply};
 
+/// How often a poll lets others have their turn while its session is being upgraded. Twice, since actix polls a request
+/// that has just come in twice in one turn.
+const WAITS: u8 = 2;
+
 /// A GET that waits for packets. Dropped before it is answered, it ends its session.
 #[derive(Debug)]
 pub(crate) struct PendingPoll {
@@ -17,19 +21,37 @@ pub(crate) struct PendingPoll {
     id: PollId,
     answer: oneshot::Receiver<Result<Reply, Refusal>>,
     answered: bool,
+    /// How the socket is to answer, as long as it is not asked.
+    unasked: Option<oneshot::Sender<Result<Reply, Refusal>>>,
+    /// How often it was polled since, for others to have their turn.
+    waits: u8,
 }
 
 impl PendingPoll {
-    /// Asks `socket` for packets.
+    /// Asks `socket` for packets; while it is being upgraded not at once: a `5` that came before this request may not have
+    /// been read yet, since the set that watches its connection is behind the runtime, which watches this one.
     pub(crate) fn new(socket: Socket) -> Self {
         let id = PollId(socket.next_id());
         let (tell, answer) = oneshot::channel();
-        socket.process().do_send(messages::Poll { id, answer: tell });
-        PendingPoll {
+        let mut poll = PendingPoll {
             socket,
             id,
             answer,
             answered: false,
+            unasked: Some(tell),
+            waits: 0,
+        };
+        if !poll.socket.is_upgrading() {
+            poll.ask();
+        }
+        poll
+    }
+
+    fn ask(&mut self) {
+        if let Some(answer) = self.unasked.take() {
+            self.socket
+                .process()
+                .do_send(messages::Poll { id: self.id, answer });
         }
     }
 
@@ -48,6 +70,14 @@ impl Future for PendingPoll {
     type Output = Result<Reply, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.unasked.is_some() {
+            self.waits += 1;
+            if self.waits <= WAITS {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.ask();
+        }
         let answer = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
         self.answered = true;
         // A socket that is gone without a word has no session any more.

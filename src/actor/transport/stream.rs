@@ -13,11 +13,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::io::poll_read_buf;
 
-#[cfg(unix)]
-use super::by_runtime::ByRuntime;
-#[cfg(not(unix))]
-use super::by_runtime::ByRuntime as Watched;
-#[cfg(unix)]
 use super::watch::Watched;
 
 /// A connection. Read it on the thread that it was [brought](Self::bring_here) to.
@@ -42,9 +37,6 @@ enum Tcp {
     Loose(net::TcpStream),
     /// The thread does that has brought it here.
     Watched(Watched),
-    /// The thread does that has brought it beside HTTP's.
-    #[cfg(unix)]
-    ByRuntime(ByRuntime),
     /// It could not be watched.
     Lost,
 }
@@ -91,19 +83,6 @@ impl Stream {
         }
     }
 
-    /// Lets this thread watch it as it watches the connections of an `HttpServer`: what came first on one of them is heard
-    /// first. One that was accepted here is among its like already.
-    ///
-    /// # Errors
-    /// When the system does not.
-    pub(super) fn bring_beside_http(&mut self) -> io::Result<()> {
-        match &mut self.io {
-            Io::Tcp(tcp) => tcp.bring_beside_http(),
-            #[cfg(feature = "rustls")]
-            Io::Tls(tls) => tls.get_mut().0.bring_beside_http(),
-        }
-    }
-
     /// Writes as much as it takes at once, as the last that is written.
     pub(super) fn write_last(&mut self, bytes: &[u8]) {
         let mut cx = Context::from_waker(Waker::noop());
@@ -114,9 +93,7 @@ impl Stream {
             let _ = Pin::new(tls).poll_shutdown(&mut cx);
         }
     }
-}
 
-impl Stream {
     /// Reads behind what lies in `buffer`, as much as there is room for. Returns how many bytes; none at the end.
     #[inline]
     pub(super) fn poll_read_into(
@@ -139,23 +116,10 @@ impl Tcp {
         let io = match std::mem::replace(self, Tcp::Lost) {
             Tcp::Loose(io) => io,
             Tcp::Watched(io) => io.into_loose()?,
-            #[cfg(unix)]
-            Tcp::ByRuntime(io) => io.into_loose()?,
             Tcp::Lost => return Err(io::ErrorKind::NotConnected.into()),
         };
         *self = Tcp::Watched(Watched::new(io)?);
         Ok(())
-    }
-
-    fn bring_beside_http(&mut self) -> io::Result<()> {
-        #[cfg(unix)]
-        if matches!(self, Tcp::Loose(_))
-            && let Tcp::Loose(io) = std::mem::replace(self, Tcp::Lost)
-        {
-            *self = Tcp::ByRuntime(ByRuntime::new(io)?);
-            return Ok(());
-        }
-        self.bring_here()
     }
 }
 
@@ -207,8 +171,6 @@ impl AsyncRead for Tcp {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Tcp::Watched(io) => Pin::new(io).poll_read(cx, buf),
-            #[cfg(unix)]
-            Tcp::ByRuntime(io) => Pin::new(io).poll_read(cx, buf),
             _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -219,8 +181,6 @@ impl AsyncWrite for Tcp {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Tcp::Watched(io) => Pin::new(io).poll_write(cx, buf),
-            #[cfg(unix)]
-            Tcp::ByRuntime(io) => Pin::new(io).poll_write(cx, buf),
             // A goodbye on the way.
             Tcp::Loose(io) => match io::Write::write(io, buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -238,8 +198,6 @@ impl AsyncWrite for Tcp {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Tcp::Watched(io) => Pin::new(io).poll_shutdown(cx),
-            #[cfg(unix)]
-            Tcp::ByRuntime(io) => Pin::new(io).poll_shutdown(cx),
             _ => Poll::Ready(Ok(())),
         }
     }

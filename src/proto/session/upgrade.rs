@@ -48,6 +48,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a WebSocket was probed, so that its `5` may come.
+    pub fn is_upgrading(&self) -> bool {
+        matches!(self.state.link(), Some(Link::Polling(polling)) if polling.probe.is_some())
+    }
+
     /// `5` came in: the client has stopped polling, and this WebSocket is the transport from here on.
     ///
     /// # Errors
