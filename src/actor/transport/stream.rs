@@ -56,7 +56,7 @@ impl Stream {
     /// When the system does not let this thread watch it.
     pub(crate) fn accepted(io: net::TcpStream, place: OwnedSemaphorePermit) -> io::Result<Self> {
         Ok(Stream {
-            io: Io::Tcp(Tcp::Watched(Watched::new(io)?)),
+            io: Io::Tcp(Tcp::Watched(Watched::accepted(io)?)),
             _place: Some(place),
         })
     }

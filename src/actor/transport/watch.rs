@@ -51,7 +51,19 @@ impl Watched {
     /// # Errors
     /// When the system does not allow it, or the runtime is at its end.
     pub(super) fn new(io: net::TcpStream) -> io::Result<Self> {
-        let place = Place::take(&io)?;
+        Self::ready(io, Ready::WRITE)
+    }
+
+    /// The same for a connection whose client has mostly said something already.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub(super) fn accepted(io: net::TcpStream) -> io::Result<Self> {
+        Self::ready(io, Ready::READ | Ready::WRITE)
+    }
+
+    fn ready(io: net::TcpStream, ready: Ready) -> io::Result<Self> {
+        let place = Place::take(&io, ready)?;
         Ok(Watched {
             place,
             io,
@@ -152,7 +164,7 @@ impl Acceptor {
         if INHERITS_NODELAY {
             SockRef::from(&listener).set_tcp_nodelay(true)?;
         }
-        let place = Place::take(&listener)?;
+        let place = Place::take(&listener, Ready::empty())?;
         let listener = mio::net::TcpListener::from_std(listener);
         Ok(Acceptor { place, listener })
     }

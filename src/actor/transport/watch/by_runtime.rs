@@ -20,6 +20,10 @@ impl Watched {
         Ok(Watched(TcpStream::from_std(io)?, thread::current().id()))
     }
 
+    pub(super) fn accepted(io: net::TcpStream) -> io::Result<Self> {
+        Self::new(io)
+    }
+
     pub(super) fn is_here(&self) -> bool {
         self.1 == thread::current().id()
     }

@@ -75,11 +75,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Lets this thread watch a connection.
+    /// Lets this thread watch a connection, which is `ready` for this as far as is known: it is tried before any event.
     ///
     /// # Errors
     /// When the system does not allow it, or the runtime is at its end.
-    pub(super) fn take(io: &impl AsRawFd) -> io::Result<Self> {
+    pub(super) fn take(io: &impl AsRawFd, ready: Ready) -> io::Result<Self> {
         if SET.with_borrow(Option::is_none) {
             begin()?;
         }
@@ -92,7 +92,11 @@ impl Place {
             handle
                 .registry
                 .register(&mut SourceFd(&io.as_raw_fd()), Token(key), interest)?;
-            entry.insert(Entry::new());
+            entry.insert(Entry {
+                ready,
+                awaited: Ready::empty(),
+                waker: None,
+            });
             Ok(Place { key, handle })
         })
     }
@@ -191,17 +195,6 @@ impl Drop for Place {
             }
         });
         drop(entry);
-    }
-}
-
-impl Entry {
-    /// Who comes has mostly said something, and takes what is written: to try costs less than to wait for the first event.
-    fn new() -> Self {
-        Entry {
-            ready: Ready::READ | Ready::WRITE,
-            awaited: Ready::empty(),
-            waker: None,
-        }
     }
 }
 

@@ -169,7 +169,8 @@ async fn memory_that_somebody_else_holds_is_left_to_him() {
 
 #[actix_web::test]
 async fn who_never_has_to_wait_lets_others_have_their_turn() {
-    let (mut client, mut io) = watched();
+    let (mut client, io) = pair();
+    let mut io = Watched::accepted(io).unwrap();
     client.write_all(&[0; 4096]).unwrap();
     let mut read = 0;
     soon(poll_fn(|cx| {
