@@ -140,7 +140,7 @@ async fn many_may_wait_to_be_accepted() {
     let addr = listener.addresses().unwrap()[0];
     // Who finds no room is not refused, but has to ask again after a second, after two more, and so on.
     let connect = |_| std::net::TcpStream::connect_timeout(&addr, ms(10_000)).unwrap();
-    let waiting: Vec<_> = (0..500).map(connect).collect();
+    let waiting: Vec<_> = (0..200).map(connect).collect();
     run(listener.own_listeners(true).workers(1));
     Polling::open(addr).await;
     drop(waiting);
