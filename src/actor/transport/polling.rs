@@ -14,7 +14,7 @@ use crate::proto::{PollId, PushBody, PushId, Refusal, Reply};
 /// that has just come in twice in one turn.
 const WAITS: u8 = 2;
 
-/// A GET that waits for packets. Dropped before it is answered, it ends its session.
+/// A GET that waits for packets. Dropped between question and answer, it ends its session.
 #[derive(Debug)]
 pub(crate) struct PendingPoll {
     socket: Socket,

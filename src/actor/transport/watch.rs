@@ -1,6 +1,5 @@
 //! What watches the TCP connections of a thread: one set for all of them, which is a single source to the runtime. A
-//! registration of each with the runtime itself takes ten times the memory, and more time with each wake. Knows nothing
-//! of what the connections carry.
+//! registration of each with the runtime itself takes eight times the memory. Knows nothing of what the connections carry.
 
 mod set;
 #[cfg(test)]
