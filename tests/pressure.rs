@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use actix::prelude::*;
 use common::{Frame, Host, Polling, WebSocket, config, ms, serve, until, within};
-use engineio::{CloseReason, Config, Event, Events, FullPolicy, PacketType, Send, SendError, Server, Socket};
+use engineio::{CloseReason, Config, Event, Events, FullPolicy, PacketType, Room, Send, SendError, Server, Socket};
 
 /// How many bytes a message has, and how many messages make 50 MB.
 const SIZE: usize = 10_000;
@@ -421,6 +421,61 @@ async fn what_may_be_dropped_ends_no_session() {
     stuck.server.broadcast(message(5));
     addr.do_send(Send::text(message(6)));
     assert!(stuck.client.read_to(6).await.ends_with(&[4, 5, 6]));
+}
+
+#[actix_web::test]
+async fn what_one_turn_sends_to_many_has_as_much_room_as_they_have() {
+    let _alone = ALONE.lock().await;
+    const GUESTS: usize = 4;
+    let each = BUFFER / (SIZE + 64);
+    // A room for each, filled by one handler's turn: none of it is handed out meanwhile.
+    let rooms: Vec<_> = (0..GUESTS).map(|_| Room::new()).collect();
+    let (entered, filled) = (Mutex::new(rooms.clone().into_iter()), rooms);
+    let builder = Server::builder()
+        .config(config(|config| config.max_buffered_bytes = BUFFER))
+        .on_connection(move |socket, _| {
+            let room = entered.lock().expect("no panic").next().expect("a room");
+            room.join(socket);
+        })
+        .on_message(move |socket, data| match data.as_text() {
+            Some("fill") => (1..=each).for_each(|number| {
+                for room in &filled {
+                    room.broadcast(message(number));
+                }
+            }),
+            _ => (1..=2 * GUESTS * each).for_each(|number| socket.server().broadcast(message(number))),
+        });
+    let server = builder.start();
+    let host = serve(&server);
+    let mut guests = Vec::new();
+    for _ in 0..GUESTS {
+        let mut guest = WebSocket::connect(host.addr, WS, &[]).await.expect("a WebSocket");
+        guest.next_text().await;
+        guests.push(guest);
+    }
+    guests[0].text("4fill").await;
+    for guest in &mut guests {
+        for expected in 1..=each {
+            assert_eq!(number(&guest.next_text().await[1..]), expected);
+        }
+    }
+    assert_eq!(server.stats().sends_refused, 0);
+
+    // What has no room is counted, for each who does not get it.
+    guests[0].text("4flood").await;
+    let (offered, held) = (2 * GUESTS * each, GUESTS * BUFFER / (SIZE + 64));
+    until(|| server.stats().sends_refused >= (GUESTS * (offered - held)) as u64).await;
+    for socket in server.clients() {
+        actix_rt::spawn(async move { socket.send(message(offered + 1)).await });
+    }
+    let mut arrived = 0;
+    for mut client in guests.into_iter().map(Client::WebSocket) {
+        let numbers = client.read_to(offered + 1).await;
+        arrived += numbers.len() - 1;
+        assert!(numbers.is_sorted_by(|a, b| a < b));
+    }
+    let refused = server.stats().sends_refused as usize;
+    assert_eq!(arrived + refused, GUESTS * offered);
 }
 
 /// An application that is stuck until its gate is opened.

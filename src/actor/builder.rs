@@ -16,7 +16,6 @@ use super::hooks::Hooks;
 use super::limits::Places;
 use super::registry::Registry;
 use super::server::ServerActor;
-use super::stats::Counters;
 use crate::proto::{Close, Events, Packet, Transport};
 use crate::{Config, Data};
 
@@ -265,7 +264,7 @@ impl ServerBuilder {
             registry: Registry::default(),
             places: Arc::new(Places::new(config.limits.clone())),
             config: Arc::new(config),
-            counters: Counters::default(),
+            counters: Arc::default(),
             branches: Arc::default(),
             names: Arc::default(),
             closing: AtomicBool::new(false),

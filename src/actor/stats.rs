@@ -247,8 +247,8 @@ impl Counters {
         *self.refused.entry((code, context)).or_default() += 1;
     }
 
-    pub(super) fn send_refused(&self) {
-        self.sends_refused.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn sends_refused(&self, count: u64) {
+        self.sends_refused.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn sends_dropped(&self, count: u64) {

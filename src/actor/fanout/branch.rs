@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -17,8 +17,9 @@ use actix_rt::time::Instant;
 
 use super::alarms::{Alarms, ring};
 use super::{Branches, Broadcast};
-use crate::actor::handle::Socket;
+use crate::actor::handle::{Server, Socket};
 use crate::actor::messages::{Collect, Heartbeat};
+use crate::actor::stats::Counters;
 
 /// A wave that takes its thread so long is followed by a pause ...
 const LONG_WAVE: Duration = Duration::from_millis(1);
@@ -37,9 +38,11 @@ pub(in crate::actor) struct Branch {
     letterbox: Mutex<Letterbox>,
     /// The least number of those in it, or [`NONE`]: a look costs no lock.
     first: AtomicU64,
-    /// How many bytes may lie in it: while its thread is held up, more is lost, as it would be on a socket whose write
-    /// buffer is full.
+    /// How many bytes may lie in it for each socket of the thread. If more came while the thread is held up, there would
+    /// not be room for it in their write buffers either.
     limit: usize,
+    sockets: AtomicUsize,
+    counters: Arc<Counters>,
 }
 
 const NONE: u64 = u64::MAX;
@@ -64,6 +67,17 @@ pub(in crate::actor) enum Audience {
     },
 }
 
+impl Audience {
+    /// How many they are on a thread with so many sockets.
+    fn count_of(&self, sockets: usize) -> u64 {
+        let count = match self {
+            Audience::AllBut(except) => sockets.saturating_sub(except.len()),
+            Audience::These { these, but } => these.iter().filter(|id| !but.contains(id)).count(),
+        };
+        count as u64
+    }
+}
+
 /// Which seat; never used again for another socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::actor) struct SeatId {
@@ -79,11 +93,13 @@ impl SeatId {
 }
 
 impl Branch {
-    fn new(limit: usize) -> Self {
+    fn new(limit: usize, counters: Arc<Counters>) -> Self {
         Branch {
             letterbox: Mutex::default(),
             first: AtomicU64::new(NONE),
             limit,
+            sockets: AtomicUsize::new(0),
+            counters,
         }
     }
 
@@ -93,8 +109,13 @@ impl Branch {
 
     pub(super) fn post(&self, broadcast: &Arc<Broadcast>, audience: Audience) {
         let mut letterbox = self.letterbox();
-        if letterbox.closed || letterbox.bytes + broadcast.cost() > self.limit {
+        if letterbox.closed {
             return;
+        }
+        let sockets = self.sockets.load(Ordering::Relaxed);
+        if letterbox.bytes + broadcast.cost() > self.limit.saturating_mul(sockets) {
+            drop(letterbox);
+            return self.counters.sends_refused(audience.count_of(sockets));
         }
         letterbox.bytes += broadcast.cost();
         letterbox.posts.push((broadcast.clone(), audience));
@@ -175,22 +196,23 @@ enum Bell {
 
 impl LocalBranch {
     /// This thread's branch of a server.
-    /// Its letterbox holds `limit` bytes.
-    pub(in crate::actor) fn of(server: &Arc<Branches>, limit: usize) -> Rc<LocalBranch> {
-        let key = Arc::as_ptr(server) as usize;
+    pub(in crate::actor) fn of(server: &Server) -> Rc<LocalBranch> {
+        let branches = server.branches();
+        let key = Arc::as_ptr(branches) as usize;
         if let Some(branch) = LOCAL.with_borrow(|local| local.get(&key).and_then(Weak::upgrade)) {
             return branch;
         }
-        let shared = Arc::new(Branch::new(limit));
+        let limit = server.config().max_buffered_bytes;
+        let shared = Arc::new(Branch::new(limit, server.counters().clone()));
         let branch = Rc::new(LocalBranch {
             shared: shared.clone(),
             seats: RefCell::default(),
             mail: Cell::new(0),
             alarms: RefCell::default(),
-            server: server.clone(),
+            server: branches.clone(),
         });
         LOCAL.with_borrow_mut(|local| local.insert(key, Rc::downgrade(&branch)));
-        server.add(shared.clone());
+        branches.add(shared.clone());
         actix_rt::spawn(hand_out(Rc::downgrade(&branch), shared));
         actix_rt::spawn(ring(Rc::downgrade(&branch)));
         branch
@@ -209,6 +231,7 @@ impl LocalBranch {
         });
         let generation = seats.all[index as usize].generation;
         drop(seats);
+        self.shared.sockets.fetch_add(1, Ordering::Relaxed);
         Seat {
             id: SeatId { index, generation },
             branch: self,

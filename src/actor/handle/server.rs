@@ -41,7 +41,7 @@ pub(in crate::actor) struct ServerShared {
     pub(in crate::actor) application: Application,
     pub(in crate::actor) generate_id: Option<IdGenerator>,
     pub(in crate::actor) places: Arc<Places>,
-    pub(in crate::actor) counters: Counters,
+    pub(in crate::actor) counters: Arc<Counters>,
     pub(in crate::actor) branches: Arc<Branches>,
     pub(in crate::actor) names: Arc<Names>,
     /// No new sessions are taken.
@@ -121,7 +121,8 @@ impl Server {
     ///
     /// It is encoded once for each kind of connection, and posted once to each thread. Messages that one thread sends,
     /// this way and to single sockets, arrive in the order in which it sends them. While a thread is held up, at most
-    /// [`Config::max_buffered_bytes`] wait for all its sessions together, and they do not get what is beyond that.
+    /// [`Config::max_buffered_bytes`] for each of its sessions wait there, for all of them together; what is beyond that
+    /// none of them gets. Who does not get a message is counted ([`Stats::sends_refused`]).
     ///
     /// ```no_run
     /// # fn example(server: &engineio::Server, socket: &engineio::Socket) {
@@ -148,6 +149,10 @@ impl Server {
     /// Sends a message to these sessions, whatever server they belong to; like [`broadcast`](Self::broadcast) else.
     pub fn broadcast_to<'a>(&self, sockets: impl IntoIterator<Item = &'a Socket>, message: impl Into<Send>) {
         Branches::post_to(message.into(), sockets.into_iter().map(Socket::seat).collect());
+    }
+
+    pub(in crate::actor) fn counters(&self) -> &Arc<Counters> {
+        &self.0.counters
     }
 
     pub(in crate::actor) fn branches(&self) -> &Arc<Branches> {
@@ -226,7 +231,7 @@ impl Server {
 
     /// A message was refused for want of room.
     pub(in crate::actor) fn count_refused_send(&self) {
-        self.0.counters.send_refused();
+        self.0.counters.sends_refused(1);
     }
 
     /// Messages that were taken were dropped or replaced before they left.

@@ -36,7 +36,7 @@ impl Server {
         permit: Permit,
     ) -> Result<Opened, OpenError> {
         let context = Context::<SocketActor>::new();
-        let seat = LocalBranch::of(self.branches(), self.config().max_buffered_bytes).sit();
+        let seat = LocalBranch::of(self).sit();
         let kept = handshake.keep(&self.config().keep_headers);
         let socket = Socket::new(sid, context.address(), self.clone(), seat.address(), kept);
         seat.take(socket.clone());

@@ -102,6 +102,7 @@ impl Drop for Seat {
         });
         seats.free.push(self.id.index);
         drop(seats);
+        self.branch.shared.sockets.fetch_sub(1, Ordering::Relaxed);
         if let Some((_, Some(inbox))) = &left {
             let mail = &self.branch.mail;
             mail.set(mail.get() - inbox.len());
