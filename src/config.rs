@@ -11,7 +11,8 @@ use crate::proto::{FullPolicy, Transports};
 
 /// Everything about a server that is a number or a switch.
 ///
-/// A server takes durations of more than a hundred years for a hundred years.
+/// A server takes durations of more than a hundred years for a hundred years, and those of its heartbeat of more than
+/// twelve days for twelve days: clients in JavaScript can wait for no more than both together.
 ///
 /// `Config::default()` is what this library recommends; [`Config::engine_io_3`] and
 /// [`Config::engine_io_6`] are those versions' own settings.
@@ -313,15 +314,16 @@ impl Default for Config {
 const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Config {
-    /// The same with durations of at most a hundred years, and with the path as requests have it.
+    /// The same with durations that are not too long, and with the path as requests have it.
     #[cfg(feature = "server")]
     pub(crate) fn settled(mut self) -> Self {
         let path = self.path.strip_suffix('/').unwrap_or(&self.path);
         let slash = if self.add_trailing_slash { "/" } else { "" };
         self.path = format!("{path}{slash}");
+        for duration in [&mut self.ping_timeout, &mut self.ping_interval] {
+            *duration = (*duration).min(crate::proto::LONGEST_PING);
+        }
         for duration in [
-            &mut self.ping_timeout,
-            &mut self.ping_interval,
             &mut self.upgrade_timeout,
             &mut self.destroy_upgrade_timeout,
             &mut self.drain_window,

@@ -30,4 +30,6 @@ pub use session::{
 };
 pub use sid::{InvalidSid, Sid};
 pub use state::ReadyState;
+#[cfg(feature = "server")]
+pub(crate) use timer::LONGEST_PING;
 pub use transport::{Transport, Transports};

@@ -20,7 +20,7 @@ use super::close::{Close, CloseReason, Detail, SendError};
 use super::event::{Event, Events, Output};
 use super::queue::Queue;
 use super::state::{Link, State};
-use super::timer::{Beat, Heartbeat, Pace};
+use super::timer::{Beat, Heartbeat, LONGEST_PING, Pace};
 use super::{Packet, PacketType, ReadyState, Revision, Transport};
 use crate::{Config, Data};
 
@@ -43,8 +43,8 @@ pub fn cost(data: &Data) -> usize {
 
 fn pace(config: &Config) -> Pace {
     Pace {
-        interval: config.ping_interval,
-        timeout: config.ping_timeout,
+        interval: config.ping_interval.min(LONGEST_PING),
+        timeout: config.ping_timeout.min(LONGEST_PING),
     }
 }
 
@@ -188,7 +188,7 @@ impl Session {
         if self.state.link().is_none() {
             return;
         }
-        if self.holds_input {
+        if self.holds_input && !self.is_not_fetched() {
             self.heartbeat.excuse(pace(&self.config), now);
         }
         while let Some(beat) = self.heartbeat.handle_timeout(pace(&self.config), now) {
@@ -203,9 +203,24 @@ impl Session {
         }
     }
 
+    /// Whether a client that polls has not come for what it is to be told: in revision 4 for a ping.
+    fn is_not_fetched(&self) -> bool {
+        let Some(Link::Polling(polling)) = self.state.link() else {
+            return false;
+        };
+        let is_waiting = match self.revision {
+            Revision::V4 => self
+                .buffer
+                .iter()
+                .any(|outgoing| outgoing.packet.kind == PacketType::Ping),
+            Revision::V3 => !self.buffer.is_empty(),
+        };
+        is_waiting && polling.parked.is_none()
+    }
+
     /// Tells the session that its driver hands it no input, because the application lags, or that it does so again.
     /// Meanwhile the client is not held to what it cannot be heard to do: pings go on, but its silence ends nothing,
-    /// and no push is overdue.
+    /// and no push is overdue. A client that does not poll has no such excuse.
     #[inline]
     pub fn hold_input(&mut self, now: Instant, holds: bool) {
         if std::mem::replace(&mut self.holds_input, holds) && !holds {
@@ -217,7 +232,7 @@ impl Session {
     #[cold]
     fn take_input_again(&mut self, now: Instant) {
         self.heartbeat.excuse(pace(&self.config), now);
-        let deadline = now + self.config.ping_timeout;
+        let deadline = now + pace(&self.config).timeout;
         if let Some(push) = self.state.push_mut() {
             push.deadline = push.deadline.max(deadline);
         }
@@ -377,7 +392,8 @@ impl Session {
             key: key.map(Box::new),
         });
         // Messages are refused before they come here; this bounds what a client makes us say.
-        if self.buffered - self.taken > self.config.max_http_buffer_size + 4096 {
+        let greeting = self.config.initial_packet.as_ref().map_or(0, cost);
+        if self.buffered - self.taken > self.config.max_http_buffer_size + greeting + 4096 {
             self.end(CloseReason::BufferFull);
         }
     }

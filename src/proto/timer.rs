@@ -7,6 +7,10 @@ use super::Revision;
 /// A timer that fires later than this was held up by our own process; the client is not to blame.
 const STALL: Duration = Duration::from_secs(1);
 
+/// The longest interval and the longest timeout. Clients in JavaScript wait for both together by a timer that rings at
+/// once if it is set to more than 2^31 - 1 ms (24.8 days).
+pub(crate) const LONGEST_PING: Duration = Duration::from_secs(12 * 24 * 60 * 60);
+
 /// How fast the heart beats: the same for all sessions of a server, so that none of them keeps it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -82,6 +86,15 @@ impl Heartbeat {
     /// For how long nothing has come in.
     pub(super) fn silence(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.last_seen)
+    }
+
+    /// Whether the client is to show that it lives: it was pinged (revision 4), or should have pinged (revision 3).
+    pub(super) fn awaits_life(&self, pace: Pace, now: Instant) -> bool {
+        match self.phase {
+            Phase::Ping { .. } => false,
+            Phase::Pong { sent, .. } => self.last_seen <= sent,
+            Phase::Silence { .. } => self.silence(now) >= pace.interval,
+        }
     }
 
     pub(super) fn due(&self) -> Instant {

@@ -98,8 +98,9 @@ impl SocketActor {
         let (mut any, mut has_read) = (false, false);
         loop {
             // A session that is over still waits for its peer's close frame.
-            let wants = (self.session.is_reading() && !self.session.is_congested() && self.takes_input(now))
-                || self.is_over();
+            let keeps_up = self.takes_input(now);
+            let wants =
+                (keeps_up && self.session.is_reading() && !self.session.is_congested(now)) || self.is_over();
             let is_readable = self.wire.as_ref().is_some_and(|wire| wire.is_readable());
             if !wants || !is_readable || self.turn == 0 {
                 return any;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{CLOSE_TIMEOUT, Outgoing, Session, cost, pace};
 use crate::proto::state::{Link, Polling, State, WebSocket};
-use crate::proto::timer::Heartbeat;
+use crate::proto::timer::{Heartbeat, Pace};
 use crate::proto::{Packet, Sid, Transport, Transports, handshake};
 
 impl Session {
@@ -44,11 +44,12 @@ impl Session {
             true => transport.upgrades_to() & self.config.transports,
             false => Transports::none(),
         };
+        let Pace { interval, timeout } = pace(&self.config);
         handshake::open_packet(
             sid,
             upgrades.iter(),
-            self.config.ping_interval,
-            self.config.ping_timeout,
+            interval,
+            timeout,
             self.config.max_http_buffer_size,
         )
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Session;
+use super::{Session, pace};
 use crate::proto::close::{Close, CloseReason, Detail};
 use crate::proto::event::{Output, PollId, PushBody, PushId};
 use crate::proto::payload;
@@ -75,7 +75,7 @@ impl Session {
     /// the body is of a type that the revision does not have: the last two end the session.
     pub fn handle_push(&mut self, now: Instant, push: PushId, binary: bool) -> Result<(), Refusal> {
         self.handle_timeout(now);
-        let deadline = now + self.config.ping_timeout;
+        let deadline = now + pace(&self.config).timeout;
         let polling = match self.state.link_mut() {
             None => return Err(Refusal::UnknownSid),
             Some(Link::WebSocket(_)) => return Err(BadRequest::TransportMismatch.into()),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Messages, Session};
+use super::{Messages, Session, pace};
 use crate::proto::close::{Close, CloseReason};
 use crate::proto::event::Events;
 use crate::proto::state::{Link, State, WebSocket};
@@ -16,10 +16,12 @@ impl Session {
     }
 
     /// Whether the write buffer is half full: a peer that does not take what it is told should be listened to again
-    /// when it has, lest answers to it fill the rest.
+    /// when it has, lest answers to it fill the rest. While a sign of life is awaited it is listened to all the same:
+    /// who is slow is not gone.
     #[inline]
-    pub fn is_congested(&self) -> bool {
+    pub fn is_congested(&self, now: Instant) -> bool {
         self.buffered > self.config.max_buffered_bytes / 2
+            && !self.heartbeat.awaits_life(pace(&self.config), now)
     }
 
     /// A packet came in on the WebSocket that is the transport; or what came in was none.

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, config, s};
 use crate::Config;
-use crate::proto::{Events, FullPolicy, Output, PushBody, PushId, Revision, SendError, Terms};
+use crate::proto::{Events, FullPolicy, Output, PushBody, PushId, Revision, SendError, Terms, Transport};
 
 /// Room for three messages of up to two bytes.
 fn small() -> Config {
@@ -253,8 +253,10 @@ fn a_post_that_waits_for_the_application_is_not_overdue() {
     let mut bench = Bench::polling();
     bench.push(1);
     bench.session.hold_input(bench.now, true);
-    for _ in 0..10 {
-        bench.pass(s(20));
+    for poll in 0..10 {
+        bench.poll(poll);
+        bench.pass(s(25));
+        assert_eq!(bench.told(), [format!("poll {poll}: 2")]);
     }
     bench.session.hold_input(bench.now, false);
     let body = PushBody {
@@ -264,4 +266,50 @@ fn a_post_that_waits_for_the_application_is_not_overdue() {
     bench.session.handle_payload(bench.now, PushId(1), body);
     assert_eq!(bench.told(), ["message late", "push 1: ok"]);
     assert!(!matches!(bench.session.poll_output(), Some(Output::Event(_))));
+}
+
+#[test]
+fn who_does_not_poll_is_dead_whether_it_is_heard_or_not() {
+    let mut bench = Bench::polling();
+    bench.session.hold_input(bench.now, true);
+    bench.poll(1);
+    bench.pass(s(25));
+    assert_eq!(bench.told(), ["poll 1: 2"]);
+    bench.pass(s(20));
+    assert_eq!(
+        bench.told(),
+        [""; 0],
+        "it came for the ping, and may have answered"
+    );
+    bench.pass(s(20));
+    assert_eq!(
+        bench.told(),
+        ["close: ping timeout"],
+        "it did not come for the next one"
+    );
+
+    let mut bench = Bench::polling_v3();
+    bench.session.hold_input(bench.now, true);
+    bench.poll(1);
+    bench.send("a");
+    assert_eq!(bench.told(), ["poll 1: 2:4a"]);
+    bench.pass(s(45));
+    assert_eq!(bench.told(), [""; 0], "nothing waits for it");
+    bench.send("b");
+    bench.pass(s(20));
+    assert_eq!(bench.told(), ["close: ping timeout"]);
+}
+
+#[test]
+fn the_initial_packet_takes_no_room_from_what_comes_behind_it() {
+    let mut config = small();
+    config.max_http_buffer_size = 100;
+    config.initial_packet = Some("i".repeat(10_000).into());
+    let mut bench = Bench::opening(config, Revision::V4, Events::DEFAULT);
+    bench.open(Transport::WebSocket);
+    bench.send("a");
+    bench.pass(s(25));
+    let told = bench.told();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told[2..], ["frame 4a", "frame 2"]);
 }

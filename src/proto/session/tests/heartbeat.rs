@@ -1,7 +1,9 @@
 //! Heartbeats of both revisions as the session sends and judges them.
 
+use std::time::Duration;
+
 use super::support::{Bench, config, ms, s};
-use crate::proto::{Events, Revision};
+use crate::proto::{Events, Revision, Transport};
 
 const OUT_OF_ORDER: &str = "transport error invalid heartbeat direction";
 
@@ -146,4 +148,59 @@ fn revision_3_a_flood_of_pings_with_data_ends_in_buffer_full_and_close_is_told_l
     let told = bench.told();
     let last = &told[told.len() - 2..];
     assert_eq!(last, ["error: buffer full", "close: buffer full"], "{told:?}");
+}
+
+/// A session on a WebSocket whose peer does not take what it is told: more than half of the write buffer is taken.
+fn congested(revision: Revision) -> Bench {
+    let mut config = config();
+    config.max_buffered_bytes = 200;
+    let mut bench = Bench::opening(config, revision, Events::DEFAULT);
+    bench.open(Transport::WebSocket);
+    bench.told();
+    bench.send("a");
+    bench.send("b");
+    assert!(bench.session.is_congested(bench.now));
+    bench
+}
+
+#[test]
+fn who_was_pinged_is_listened_to_however_much_waits_for_it() {
+    let mut bench = congested(Revision::V4);
+    bench.pass(s(25));
+    assert!(
+        !bench.session.is_congested(bench.now),
+        "a sign of life is awaited"
+    );
+    bench.pass(s(19));
+    bench.frame("3");
+    assert!(bench.session.is_congested(bench.now), "it came");
+    bench.pass(s(1));
+    assert_eq!(bench.due(), Some(s(24)));
+}
+
+#[test]
+fn who_should_have_pinged_is_listened_to_however_much_waits_for_it() {
+    let mut bench = congested(Revision::V3);
+    bench.pass(s(25) - ms(1));
+    assert!(bench.session.is_congested(bench.now));
+    bench.pass(ms(1));
+    assert!(!bench.session.is_congested(bench.now));
+    bench.frame("2");
+    assert!(bench.session.is_congested(bench.now));
+}
+
+/// Clients wait by a timer that takes 31 bits of milliseconds for interval and timeout together.
+#[test]
+fn endless_heartbeats_are_as_long_as_a_client_can_wait() {
+    for revision in [Revision::V3, Revision::V4] {
+        let mut config = config();
+        (config.ping_interval, config.ping_timeout) = (Duration::MAX, Duration::MAX);
+        let mut bench = Bench::opening(config, revision, Events::DEFAULT);
+        bench.open(Transport::WebSocket);
+        let open = bench.session.poll_frame().expect("the open packet").frame;
+        let open: serde_json::Value = serde_json::from_slice(open.data.as_bytes()).expect("JSON");
+        let both = open["pingInterval"].as_u64().zip(open["pingTimeout"].as_u64());
+        let (interval, timeout) = both.expect("two numbers");
+        assert!(interval + timeout < 1 << 31, "{open}");
+    }
 }
