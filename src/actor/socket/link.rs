@@ -46,7 +46,7 @@ impl SocketActor {
 
     /// Feeds the session what the WebSocket has brought. Returns whether there was anything.
     pub(super) fn read(&mut self, now: Instant) -> bool {
-        let takes = self.session.is_reading() && self.takes_inbound(now);
+        let takes = self.takes_inbound(now) && self.session.is_reading();
         // A look costs a lock, and there is nothing to be seen that was not signalled.
         let Some(aside) = &mut self.aside else {
             return false;
@@ -58,7 +58,12 @@ impl SocketActor {
         if !takes {
             if let Some(link) = &aside.link {
                 // The signal was heard: the next one may tell that there is room again.
-                link.glance();
+                let glance = link.glance();
+                match glance.lost {
+                    Some(_) => self.give_up_sending(),
+                    None if glance.drained => aside.tickets.all_sent_are_flushed(),
+                    None => {}
+                }
             }
             return false;
         }
@@ -98,10 +103,20 @@ impl SocketActor {
         any
     }
 
+    /// The client is gone, and what it has said is still to be told: who waits for it to take something waits in vain, and
+    /// may be the one whom the input waits for.
+    fn give_up_sending(&mut self) {
+        self.socket.give_up_sending();
+        if let Some(tickets) = self.tickets() {
+            tickets.closed();
+        }
+    }
+
     /// Whether what came in may be handed on: answers to it have room, unless they will find nobody.
     fn takes_inbound(&mut self, now: Instant) -> bool {
-        let waits = self.session.is_congested() && self.link().is_some_and(|link| !link.is_lost());
-        !waits && self.takes_input(now)
+        let keeps_up = self.takes_input(now);
+        let waits = self.session.is_congested(now) && self.link().is_some_and(|link| !link.is_lost());
+        keeps_up && !waits
     }
 
     /// Tells the application of what came in, in batches. Returns what comes next for the session, if it is known.
