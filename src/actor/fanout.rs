@@ -99,14 +99,14 @@ impl Branches {
     pub(super) fn post(&self, send: Send, except: &[(Arc<Branch>, SeatId)]) {
         let broadcast = Broadcast::new(send);
         for branch in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            let but: Vec<_> = seats_of(branch, except).collect();
-            branch.post(&broadcast, Audience::AllBut(but));
+            branch.post(&broadcast, Audience::AllBut(seats_of(branch, except)));
         }
     }
 
     /// Posts a message to these sockets.
     pub(super) fn post_to(send: Send, mut seats: Vec<(Arc<Branch>, SeatId)>) {
-        seats.sort_by_key(|(branch, _)| Arc::as_ptr(branch) as usize);
+        seats.sort_unstable_by_key(|(branch, seat)| (Arc::as_ptr(branch) as usize, *seat));
+        seats.dedup_by(|(one, this), (other, that)| Arc::ptr_eq(one, other) && this == that);
         let parts = seats.chunk_by(|(one, _), (other, _)| Arc::ptr_eq(one, other));
         let parts = parts.filter_map(|part| {
             let these = part.iter().map(|(_, seat)| *seat).collect();
@@ -136,20 +136,17 @@ pub(super) fn post<'a>(
 ) {
     let broadcast = Broadcast::new(send);
     for (branch, these) in parts {
-        let but = seats_of(branch, except).collect();
+        let but = seats_of(branch, except);
         branch.post(&broadcast, Audience::These { these, but });
     }
 }
 
-/// Which of the seats are on this branch.
-fn seats_of<'a>(
-    branch: &'a Arc<Branch>,
-    seats: &'a [(Arc<Branch>, SeatId)],
-) -> impl Iterator<Item = SeatId> + 'a {
-    seats
-        .iter()
-        .filter(move |(other, _)| Arc::ptr_eq(other, branch))
-        .map(|(_, seat)| *seat)
+/// Which of the seats are on this branch, sorted.
+fn seats_of(branch: &Arc<Branch>, seats: &[(Arc<Branch>, SeatId)]) -> Vec<SeatId> {
+    let here = seats.iter().filter(|(other, _)| Arc::ptr_eq(other, branch));
+    let mut here: Vec<_> = here.map(|(_, seat)| *seat).collect();
+    here.sort_unstable();
+    here
 }
 
 #[cfg(test)]

@@ -38,14 +38,17 @@ pub(in crate::actor) struct Branch {
     letterbox: Mutex<Letterbox>,
     /// The least number of those in it, or [`NONE`]: a look costs no lock.
     first: AtomicU64,
-    /// How many bytes may lie in it for each socket of the thread. If more came while the thread is held up, there would
-    /// not be room for it in their write buffers either.
+    /// The bound of a write buffer, in bytes.
     limit: usize,
+    /// How many seats are taken.
     sockets: AtomicUsize,
     counters: Arc<Counters>,
 }
 
 const NONE: u64 = u64::MAX;
+
+/// How many bytes wait for a thread at most, while it is held up; or as many as a write buffer takes, if that is more.
+const MOST_POSTED: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Letterbox {
@@ -57,7 +60,7 @@ struct Letterbox {
     closed: bool,
 }
 
-/// Whom a message is for.
+/// Whom a message is for. Exceptions are sorted.
 #[derive(Debug)]
 pub(in crate::actor) enum Audience {
     AllBut(Vec<SeatId>),
@@ -68,11 +71,22 @@ pub(in crate::actor) enum Audience {
 }
 
 impl Audience {
+    /// The bytes of its list.
+    fn size(&self) -> usize {
+        let count = match self {
+            Audience::AllBut(except) => except.len(),
+            Audience::These { these, but } => these.len() + but.len(),
+        };
+        count * size_of::<SeatId>()
+    }
+
     /// How many they are on a thread with so many sockets.
     fn count_of(&self, sockets: usize) -> u64 {
         let count = match self {
             Audience::AllBut(except) => sockets.saturating_sub(except.len()),
-            Audience::These { these, but } => these.iter().filter(|id| !but.contains(id)).count(),
+            Audience::These { these, but } => {
+                these.iter().filter(|id| but.binary_search(id).is_err()).count()
+            }
         };
         count as u64
     }
@@ -113,11 +127,12 @@ impl Branch {
             return;
         }
         let sockets = self.sockets.load(Ordering::Relaxed);
-        if letterbox.bytes + broadcast.cost() > self.limit.saturating_mul(sockets) {
+        let bytes = letterbox.bytes + broadcast.cost() + audience.size();
+        if bytes > self.room(sockets) {
             drop(letterbox);
             return self.counters.sends_refused(audience.count_of(sockets));
         }
-        letterbox.bytes += broadcast.cost();
+        letterbox.bytes = bytes;
         letterbox.posts.push((broadcast.clone(), audience));
         self.first.fetch_min(broadcast.number(), Ordering::AcqRel);
         let waker = letterbox.waker.take();
@@ -125,6 +140,14 @@ impl Branch {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// How many bytes may lie in the letterbox: as many as there is room for in all write buffers of the thread, but not
+    /// without end.
+    fn room(&self, sockets: usize) -> usize {
+        self.limit
+            .saturating_mul(sockets)
+            .min(self.limit.max(MOST_POSTED))
     }
 
     fn take(&self) -> Vec<(Arc<Broadcast>, Audience)> {
@@ -251,13 +274,13 @@ impl LocalBranch {
                             index: index as u32,
                             generation: entry.generation,
                         };
-                        if !except.contains(&id) {
+                        if except.binary_search(&id).is_err() {
                             taken += entry.take(&broadcast);
                         }
                     }
                 }
                 Audience::These { these, but } => {
-                    for id in these.iter().filter(|id| !but.contains(id)) {
+                    for id in these.iter().filter(|id| but.binary_search(id).is_err()) {
                         if let Some(entry) = seats.entry(*id) {
                             taken += entry.take(&broadcast);
                         }

@@ -121,8 +121,9 @@ impl Server {
     ///
     /// It is encoded once for each kind of connection, and posted once to each thread. Messages that one thread sends,
     /// this way and to single sockets, arrive in the order in which it sends them. While a thread is held up, at most
-    /// [`Config::max_buffered_bytes`] for each of its sessions wait there, for all of them together; what is beyond that
-    /// none of them gets. Who does not get a message is counted ([`Stats::sends_refused`]).
+    /// [`Config::max_buffered_bytes`] for each of its sessions wait there for all of them together, and no more than 64 MiB
+    /// (or that number, if it is more); they do not get what is beyond that. Who does not get a message is counted
+    /// ([`Stats::sends_refused`]).
     ///
     /// ```no_run
     /// # fn example(server: &engineio::Server, socket: &engineio::Socket) {
@@ -146,7 +147,8 @@ impl Server {
         self.0.branches.post(message.into(), &except);
     }
 
-    /// Sends a message to these sessions, whatever server they belong to; like [`broadcast`](Self::broadcast) else.
+    /// Sends a message to these sessions, whatever server they belong to, and once to a session that is named twice; like
+    /// [`broadcast`](Self::broadcast) else.
     pub fn broadcast_to<'a>(&self, sockets: impl IntoIterator<Item = &'a Socket>, message: impl Into<Send>) {
         Branches::post_to(message.into(), sockets.into_iter().map(Socket::seat).collect());
     }
