@@ -9,7 +9,9 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use actix::prelude::*;
 use common::{Frame, Host, Polling, WebSocket, config, ms, serve, until, within};
-use engineio::{CloseReason, Config, Event, Events, FullPolicy, PacketType, Room, Send, SendError, Server, Socket};
+use engineio::{
+    CloseReason, Config, Event, Events, FullPolicy, PacketType, Room, Send, SendError, Server, Socket,
+};
 
 /// How many bytes a message has, and how many messages make 50 MB.
 const SIZE: usize = 10_000;
@@ -424,6 +426,21 @@ async fn what_may_be_dropped_ends_no_session() {
 }
 
 #[actix_web::test]
+async fn a_newer_one_of_its_key_needs_no_room_beside_it() {
+    let _alone = ALONE.lock().await;
+    for policy in [FullPolicy::Refuse, FullPolicy::Close] {
+        let mut stuck = stuck(By::Polling, |config| config.full_policy = policy).await;
+        const LARGE: usize = BUFFER / 2 + SIZE;
+        for number in 1..=5 {
+            let large = Send::text(format!("{}{number}", "0".repeat(LARGE))).volatile(1);
+            insist(&stuck.socket, large).await;
+        }
+        assert_eq!(stuck.client.read_to(5).await, [5], "{policy:?}");
+        assert_eq!(*stuck.closes.lock().expect("no panic"), [], "{policy:?}");
+    }
+}
+
+#[actix_web::test]
 async fn what_one_turn_sends_to_many_has_as_much_room_as_they_have() {
     let _alone = ALONE.lock().await;
     const GUESTS: usize = 4;
@@ -592,4 +609,93 @@ async fn post_all(mut polling: Box<Polling>, batch: usize) {
         let packets: Vec<_> = packets.iter().map(String::as_str).collect();
         polling.push(&packets).await;
     }
+}
+
+/// An application that is done with a message when its answer has left.
+struct Faithful;
+
+impl Actor for Faithful {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Faithful {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) -> ResponseFuture<()> {
+        let Event::Message {
+            socket, data, credit, ..
+        } = event
+        else {
+            return Box::pin(async {});
+        };
+        Box::pin(async move {
+            let _ = socket.addr().send(Send::new(data)).await;
+            drop(credit);
+        })
+    }
+}
+
+/// A server whose application is on another thread and lags from the first message on.
+fn faithful(by: By) -> (Server, Host, Arbiter) {
+    let arbiter = Arbiter::new();
+    let hub = Actor::start_in_arbiter(&arbiter.handle(), |_| Faithful);
+    let config = config(|config| {
+        config.max_unhandled_bytes = SIZE / 2;
+        if by == By::Polling {
+            (config.ping_interval, config.ping_timeout) = (ms(200), ms(200));
+        }
+        config.handover = by == By::Wire;
+    });
+    let server = Server::builder().config(config).hub(hub.recipient()).start();
+    let host = serve(&server);
+    (server, host, arbiter)
+}
+
+#[actix_web::test]
+async fn answers_that_have_left_let_the_next_messages_in() {
+    let _alone = ALONE.lock().await;
+    for by in [By::Wire, By::Link] {
+        let (server, host, arbiter) = faithful(by);
+        let mut ws = WebSocket::connect(host.addr, WS, &[]).await.expect("a WebSocket");
+        ws.next_text().await;
+        for number in 1..=20 {
+            within(ws.text(&format!("4{}", message(number)))).await;
+        }
+        for expected in 1..=20 {
+            assert_eq!(number(&ws.next_text().await[1..]), expected, "{by:?}");
+        }
+        drop(ws);
+        until(|| server.clients_count() == 0).await;
+        arbiter.stop();
+    }
+}
+
+#[actix_web::test]
+async fn who_has_left_is_not_waited_for() {
+    let _alone = ALONE.lock().await;
+    for by in [By::Wire, By::Link] {
+        let (server, host, arbiter) = faithful(by);
+        for _ in 0..20 {
+            let mut ws = WebSocket::connect(host.addr, WS, &[]).await.expect("a WebSocket");
+            ws.next_text().await;
+            ws.text(&format!("4{}", message(1))).await;
+            ws.text(&format!("4{}", message(2))).await;
+        }
+        until(|| server.clients_count() == 0).await;
+        arbiter.stop();
+    }
+}
+
+#[actix_web::test]
+async fn who_posts_and_does_not_poll_is_not_waited_for() {
+    let _alone = ALONE.lock().await;
+    let (server, host, arbiter) = faithful(By::Polling);
+    let mut polling = Polling::open(host.addr).await;
+    polling.push(&[&format!("4{}", message(1))]).await;
+    let (held, left) = (polling.target().to_owned(), message(2));
+    let mut post = common::Http::connect(host.addr).await;
+    post.send("POST", &held, &[], Some(format!("4{left}").as_bytes()))
+        .await;
+    until(|| server.clients_count() == 0).await;
+    arbiter.stop();
 }

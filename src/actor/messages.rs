@@ -34,7 +34,8 @@ pub struct Send {
 }
 
 impl Send {
-    /// Text or binary. Among [broadcasts](crate::Server::broadcast) its place is that of this call.
+    /// Text or binary. Sent to [`Socket::addr`], its place among [broadcasts](crate::Server::broadcast) is that of this
+    /// call; by the methods of [`Socket`], that of theirs.
     pub fn new(data: impl Into<Data>) -> Self {
         Send {
             data: data.into(),

@@ -261,6 +261,9 @@ impl SocketActor {
             released += cost;
             dropped += u64::from(taken == Err(SendError::Full));
         }
+        if taken == Err(SendError::Full) && terms.full == crate::FullPolicy::Close {
+            self.socket.end_as_slow_consumer();
+        }
         if released > 0 {
             self.socket.release(released);
             self.socket.server().count_dropped_sends(dropped);

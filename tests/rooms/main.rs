@@ -439,3 +439,27 @@ fn what_happens_at_once_harms_nobody() {
         while guest.client.text() != "4end" {}
     }
 }
+
+#[test]
+fn a_message_that_was_made_before_a_broadcast_and_sent_after_it_comes_after_it() {
+    let hall = Hall::open();
+    let mut guest = hall.guest();
+    let rules = engineio::Send::text("rules");
+    for round in 0..100 {
+        hall.server().broadcast(format!("news {round}"));
+        guest.socket.try_send_message(rules.clone()).expect("room");
+        guest.expect([&format!("news {round}"), "rules"]);
+    }
+}
+
+#[test]
+fn who_is_named_twice_is_sent_to_once() {
+    let hall = Hall::open();
+    let mut guests = hall.guests(4);
+    let named = guests.iter().chain(&guests[1..]).map(|guest| &guest.socket);
+    hall.server().broadcast_to(named, "once");
+    hall.server().broadcast("end");
+    for guest in &mut guests {
+        guest.expect(["once", "end"]);
+    }
+}

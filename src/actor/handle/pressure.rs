@@ -49,31 +49,28 @@ impl Pressure {
         self.reserved.load(Ordering::Relaxed)
     }
 
-    /// Takes these bytes if no more than `limit` are taken then. Who waits may have been refused for the moment of
-    /// trying: it is told.
+    /// Takes these bytes if no more than `limit` are taken then. Nobody sees a sum that does not fit: it might be refused
+    /// for that.
     #[inline]
     fn take(&self, cost: usize, limit: usize) -> bool {
-        let fits = self.add(cost) <= limit;
-        if !fits {
-            self.give_back(cost);
-        }
-        fits
+        let more = |taken: usize| taken.checked_add(cost).filter(|sum| *sum <= limit);
+        self.reserved
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, more)
+            .is_ok()
     }
 
-    /// The same for the one who has the turn, which would only wake itself.
+    /// The same for the one who has the turn, and who will wait if it is refused.
     fn take_in_turn(&self, cost: usize, limit: usize) -> bool {
-        let fits = self.add(cost) <= limit;
-        if !fits {
-            self.reserved.fetch_sub(cost, Ordering::AcqRel);
+        loop {
+            if self.take(cost, limit) {
+                return true;
+            }
+            // A write, for the order of writes: whoever gives back after this sees that somebody waits.
+            let taken = self.reserved.fetch_add(0, Ordering::AcqRel);
+            if taken.saturating_add(cost) > limit {
+                return false;
+            }
         }
-        fits
-    }
-
-    /// Acquire and release here and in [`give_back`](Self::give_back): whoever gives back after somebody was refused
-    /// sees that he waits.
-    #[inline]
-    fn add(&self, cost: usize) -> usize {
-        self.reserved.fetch_add(cost, Ordering::AcqRel) + cost
     }
 
     #[inline]
@@ -136,8 +133,8 @@ impl Socket {
                 self.check_open()?;
                 waiting.room.notified().await;
             }
-            send.after = fanout::last();
         }
+        send.after = fanout::last();
         if let Err(error) = self.check_open() {
             self.release(cost);
             return Err(error);
@@ -188,14 +185,13 @@ impl Socket {
         let policy = self.full_policy();
         let error = match policy {
             _ if cost > limit => SendError::TooLarge,
+            // Whether the one that it replaces makes room is known in the socket's process alone.
+            _ if is_volatile && self.pressure().take(cost, limit.saturating_mul(buffers)) => return Ok(()),
             FullPolicy::Close => {
                 self.end_as_slow_consumer();
                 SendError::Closed
             }
-            FullPolicy::NewestWins if !is_volatile => SendError::Full,
-            FullPolicy::DropOldest | FullPolicy::NewestWins
-                if self.pressure().take(cost, limit.saturating_mul(buffers)) =>
-            {
+            FullPolicy::DropOldest if self.pressure().take(cost, limit.saturating_mul(buffers)) => {
                 return Ok(());
             }
             _ => SendError::Full,
@@ -204,7 +200,13 @@ impl Socket {
         Err(error)
     }
 
-    fn end_as_slow_consumer(&self) {
+    /// Its client will take nothing more: who waits to send need not.
+    pub(in crate::actor) fn give_up_sending(&self) {
+        self.shared().closing.store(true, Ordering::Release);
+        self.pressure().wake();
+    }
+
+    pub(in crate::actor) fn end_as_slow_consumer(&self) {
         if !self.shared().closing.swap(true, Ordering::AcqRel) {
             self.abandon(CloseReason::SlowConsumer);
         }
@@ -292,5 +294,25 @@ impl Drop for Credit {
         {
             socket.process().do_send(Resume);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asks for more than there is does not keep others from what there is.
+    #[test]
+    fn what_fits_is_taken_whoever_else_tries() {
+        let pressure = Pressure::new(FullPolicy::Refuse);
+        assert!(pressure.take(40, 100));
+        std::thread::scope(|scope| {
+            let tries = scope.spawn(|| (0..100_000).filter(|_| pressure.take_in_turn(90, 100)).count());
+            while !tries.is_finished() {
+                assert!(pressure.take(10, 100));
+                pressure.give_back(10);
+            }
+        });
+        assert_eq!(pressure.reserved(), 40);
     }
 }

@@ -34,8 +34,9 @@ impl Socket {
     ///
     /// # Errors
     /// Those of [`try_send`](Self::try_send).
-    pub fn try_send_message(&self, send: Send) -> Result<(), SendError> {
+    pub fn try_send_message(&self, mut send: Send) -> Result<(), SendError> {
         self.check_open()?;
+        send.after = fanout::last();
         match self.pass(&send.data, send.compress, send.after) {
             true => Ok(()),
             false => self.try_post(send),

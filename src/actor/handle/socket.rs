@@ -224,8 +224,7 @@ impl Socket {
 
     fn close_by(&self, close: Close, discard: bool) {
         let close = CloseSession { close, discard };
-        self.0.closing.store(true, Ordering::Release);
-        self.0.pressure.wake();
+        self.give_up_sending();
         match self.is_running() {
             true => current::queue(Command::Close(close)),
             false => self.0.addr.do_send(close),
