@@ -493,6 +493,50 @@ fn ends_of_either_side_are_told_with_their_reasons() {
     });
 }
 
+#[test]
+fn a_post_takes_no_more_than_the_handshake_has_allowed() {
+    test::run(async {
+        let server = common::echo(|config| config.max_http_buffer_size = 100).start();
+        let client = polling(&server).await;
+        // Two of the second size fill a POST to the last byte; so do the two that follow, in base64.
+        for size in [60, 60, 49, 48, 60, 1, 99] {
+            client.send("x".repeat(size));
+        }
+        client.send(vec![1; 36]);
+        client.send(vec![2; 36]);
+        for size in [60, 60, 49, 48, 60, 1, 99] {
+            client.expect("x".repeat(size)).await;
+        }
+        client.expect(vec![1; 36]).await;
+        client.expect(vec![2; 36]).await;
+        client.expect_nothing(Duration::from_secs(1)).await;
+
+        // Clients of revision 3 know of no limit.
+        let client = test::polling(&server).revision(Revision::V3).await;
+        let client = client.expect("it is let in");
+        client.send("x".repeat(60));
+        client.send("x".repeat(60));
+        client.expect_close(CloseReason::TransportError).await;
+    });
+}
+
+#[test]
+fn a_request_has_the_path_of_the_configuration() {
+    test::run(async {
+        let config = common::config(|config| config.path = "/socket".to_owned());
+        let server = Server::builder()
+            .config(config)
+            .on_connection(|socket, handshake| {
+                let _ = socket.try_send(handshake.path().to_owned());
+            })
+            .start();
+        for transport in TRANSPORTS {
+            let client = client(&server, transport, Revision::V4).await;
+            client.expect("/socket/").await;
+        }
+    });
+}
+
 /// What a test says that fails.
 fn failure(test: impl Future<Output = ()>) -> String {
     let test = std::panic::AssertUnwindSafe(|| test::run(test));
@@ -532,6 +576,22 @@ fn an_expectation_that_fails_says_what_came_instead() {
         said.contains("nothing more can come (the session has ended: forced close"),
         "{said}"
     );
+    for stalls in [false, true] {
+        let said = failure(async move {
+            let client = begin().await;
+            if stalls {
+                client.stall();
+            }
+            client.socket().discard();
+            client.expect_nothing(Duration::from_secs(1)).await;
+        });
+        assert!(
+            said.contains(
+                "expected nothing of a session that goes on, but it is over (the session has ended: "
+            ),
+            "{said}"
+        );
+    }
     let said = failure(async {
         let client = begin().await;
         client.stall();

@@ -157,10 +157,10 @@ impl Client {
         self.next(Location::caller(), "a message")
     }
 
-    /// Lets so much time pass, in which no message may come.
+    /// Lets so much time pass, in which no message may come, though one could: the session goes on meanwhile.
     ///
     /// # Panics
-    /// If one does, or has come before.
+    /// If one does, or has come before, and if the session is over by then.
     #[track_caller]
     pub fn expect_nothing(&self, time: Duration) -> impl Future<Output = ()> {
         let at = Location::caller();
@@ -168,6 +168,9 @@ impl Client {
             let message = self.peer.until(|state| state.inbox.pop_front());
             if let Ok(came) = timeout(time, message).await {
                 self.fail(at, "nothing", &format!("{} came", show(&came)));
+            }
+            if self.peer.look(|state| state.over) || self.socket().end().borrow().is_some() {
+                self.fail(at, "nothing of a session that goes on", "it is over");
             }
         }
     }

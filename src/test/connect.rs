@@ -98,7 +98,7 @@ impl Connect {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let handshake = Handshake {
-            target: Target::new("/engine.io/", &query),
+            target: Target::new(&config.path, &query),
             headers: Headers::pack(headers),
             addresses: Addresses::new(Some(self.peer_addr), None),
             revision,

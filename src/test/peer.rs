@@ -15,7 +15,7 @@ use crate::Data;
 use crate::actor::Socket;
 use crate::actor::transport::{PendingPoll, PendingPush};
 use crate::proto::payload::{self, Body};
-use crate::proto::{Packet, PacketType, PushBody, Refusal};
+use crate::proto::{Packet, PacketType, PushBody, Refusal, Revision};
 
 /// What the tasks of a client share with it. Whoever waits is woken by each change and looks again.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl Peer {
         }
     }
 
-    /// Sends what is to be sent, all that there is by one POST after the other.
+    /// Sends what is to be sent by one POST after the other, as much by each as engine.io-client would.
     pub(super) async fn push(self: Rc<Self>) {
         let mut result = Ok(());
         while result.is_ok() {
@@ -143,11 +143,28 @@ impl Peer {
                 .await;
             let packets = self.update(|state| {
                 state.pushing = true;
-                std::mem::take(&mut state.outgoing)
+                let count = self.fitting(&state.outgoing);
+                state.outgoing.drain(..count).collect::<Vec<_>>()
             });
             result = self.push_packets(&packets).await;
             self.update(|state| state.pushing = false);
         }
+    }
+
+    /// How many of the packets go into one POST: in revision 4, whose handshake tells the limit, as many as it lets
+    /// in, and always one.
+    fn fitting(&self, packets: &[Packet]) -> usize {
+        let revision = self.socket.protocol();
+        if revision == Revision::V3 {
+            return packets.len();
+        }
+        let limit = self.socket.server().config().max_http_buffer_size;
+        // One more for the separator, which the last packet does without.
+        let ends = packets.iter().scan(0, |end, packet| {
+            *end += payload::encoded_len([packet], revision, true) + 1;
+            Some(*end - 1)
+        });
+        ends.take_while(|end| *end <= limit).count().max(1)
     }
 
     async fn push_packets(&self, packets: &[Packet]) -> Result<(), Refusal> {
