@@ -1,5 +1,7 @@
 //! What an application sees of a message. Knows bytes and nothing else.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
@@ -96,6 +98,13 @@ impl From<String> for Data {
     }
 }
 
+/// Copies the text if it is borrowed.
+impl From<Cow<'_, str>> for Data {
+    fn from(text: Cow<'_, str>) -> Self {
+        Data::from(text.into_owned())
+    }
+}
+
 impl From<ByteString> for Data {
     fn from(text: ByteString) -> Self {
         Data::Text(text)
@@ -125,5 +134,17 @@ impl From<&[u8]> for Data {
 impl<const N: usize> From<&[u8; N]> for Data {
     fn from(bytes: &[u8; N]) -> Self {
         Data::from(bytes.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_may_be_borrowed_is_text() {
+        for text in [Cow::Borrowed("name"), Cow::Owned("name".to_owned())] {
+            assert_eq!(Data::from(text).as_text(), Some("name"));
+        }
     }
 }
