@@ -335,9 +335,9 @@ impl Config {
         self
     }
 
-    /// The settings that engine.io 3 documents, for people who move from it. Two things are not copied
-    /// blindly: `max_http_buffer_size` is its documented 10E7, which let a client fill the memory
-    /// (CVE-2020-36048), so think before you keep it; and Origins are not checked, as there.
+    /// The settings that engine.io 3 documents, for people who move from it. Two things to think about before
+    /// you keep them: `max_http_buffer_size` is its documented 10E7, which let a client fill the memory
+    /// (CVE-2020-36048), and Origins are not checked.
     pub fn engine_io_3() -> Self {
         Config {
             ping_timeout: Duration::from_millis(60_000),

@@ -71,6 +71,26 @@ pub trait JsonHandler: SocketHandler {
 
     /// Something came in that is no [`Message`](Self::Message): what shall become of the session? By default it is
     /// closed. Called with what a client made up, so it should neither trust it nor log it without bounds.
+    ///
+    /// An answer that is to arrive wants [`BadInput::Ignore`], since [`BadInput::Close`] drops what has not left. To
+    /// end the session behind it, call [`Socket::close_with`] before:
+    ///
+    /// ```
+    /// # use engineio::{Data, JsonHandler, Socket, SocketHandler};
+    /// use engineio::{BadInput, Close, CloseReason};
+    ///
+    /// # struct Adder;
+    /// # impl SocketHandler for Adder {}
+    /// # impl JsonHandler for Adder {
+    /// #     type Message = u32;
+    /// #     fn on_json(&mut self, _: &Socket, _: u32) {}
+    /// fn on_bad_input(&mut self, socket: &Socket, _: Data, error: serde_json::Error) -> BadInput {
+    ///     let _ = socket.try_send(format!("that is no message: {error}"));
+    ///     socket.close_with(Close::because(CloseReason::ParseError, "no message"));
+    ///     BadInput::Ignore
+    /// }
+    /// # }
+    /// ```
     fn on_bad_input(&mut self, socket: &Socket, data: Data, error: serde_json::Error) -> BadInput {
         let _ = (socket, data, error);
         BadInput::Close
@@ -81,9 +101,9 @@ pub trait JsonHandler: SocketHandler {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadInput {
-    /// It goes on as if nothing had been sent.
+    /// It goes on as if nothing had been sent, unless the handler has closed it.
     Ignore,
-    /// It ends at once by [`CloseReason::ParseError`](crate::CloseReason::ParseError).
+    /// It ends at once by [`CloseReason::ParseError`](crate::CloseReason::ParseError); what has not left yet is dropped.
     Close,
 }
 

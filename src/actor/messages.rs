@@ -22,6 +22,9 @@ use crate::proto::{Close, PollId, ProbeId, PushBody, PushId, Refusal, Reply, Sen
 /// [`SendError`] that kept it; if the session's process has ended before it came to this message, actix says so
 /// by its `MailboxError::Closed`. [`Socket::try_send`] is the one that is bounded even
 /// while the socket's thread is busy.
+///
+/// Where it is imported it hides the trait `Send`. What needs both, a bound `T: Send` say, imports it by another name:
+/// `use engineio::Send as Message`.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), SendError>")]
 pub struct Send {

@@ -33,6 +33,8 @@ impl Accept {
 }
 
 /// `allow_request` keeps a handshake out. The client gets `{"code":4,"message":".."}`.
+///
+/// [`Scope::connection_error`](crate::Scope::connection_error) hears of code 4 and status 403, whatever is said here.
 #[derive(Debug, Clone)]
 pub struct Reject {
     status: StatusCode,

@@ -90,7 +90,9 @@ impl Scope {
         self
     }
 
-    /// Hears of each request that is refused (engine.io's event `connection_error`).
+    /// Hears of each request that is refused (engine.io's event `connection_error`). What
+    /// [`allow_request`](Self::allow_request) has refused is code 4 and status 403 to it, whatever its
+    /// [`Reject`] says to the client.
     pub fn connection_error(mut self, hook: impl Fn(&HttpRequest, &Refusal) + 'static) -> Self {
         self.door.connection_error = Some(Box::new(hook));
         self

@@ -11,7 +11,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! test::run(async {
 //!     let server = Server::builder()
-//!         .on_message(|socket, data| drop(socket.try_send(data)))
+//!         .on_message(|socket, data| { let _ = socket.try_send(data); })
 //!         .start();
 //!
 //!     let alice = test::polling(&server).query("name=alice").await?;

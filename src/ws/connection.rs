@@ -117,7 +117,7 @@ impl Connection {
         }
     }
 
-    /// How hard compression tries: 1 (fast) to 9 (small), 6 unless it is said here; 0 counts as 1, what is above 9
+    /// How hard compression tries: 1 (fast) to 9 (small), 4 unless it is said here; 0 counts as 1, what is above 9
     /// as 9.
     #[must_use]
     pub fn deflate_level(mut self, level: u8) -> Self {

@@ -175,8 +175,9 @@ impl Server {
 
     /// Like [`close`](Self::close), but spreads the ends over `window`, each at a random moment, lest all clients come
     /// back at once to the servers that are left. Until its turn comes a session goes on as ever; new ones are refused
-    /// from the call on. Resolves when the last one is gone; what is left after `deadline`, which should be longer
-    /// than `window`, is cut off.
+    /// from the call on. Resolves when the last one is gone; what is left after `deadline` is cut off. Both are counted
+    /// from the call, where [`Config::drain_deadline`] is what comes after the window: so for a rest of that length it
+    /// is `drain(window, window + rest)`.
     ///
     /// Called again, by [`close`](Self::close) say, it ends what is left sooner.
     pub async fn drain(&self, window: Duration, deadline: Duration) {
