@@ -6,9 +6,7 @@ use std::time::Instant;
 use actix_web::App;
 use engineio::{Events, Server};
 
-use crate::common::{
-    Frame, Http, Kind, Polling, Record, WebSocket, config, echo, ms, open_packet, serve, within,
-};
+use crate::common::{Frame, Http, Kind, Polling, Record, WebSocket, config, echo, ms, open_packet, serve};
 use crate::host;
 
 const WS: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -36,10 +34,13 @@ async fn ping_interval_is_told_and_kept() {
 async fn ping_interval_over_polling() {
     let server = echo(|config| config.ping_interval = ms(50)).start();
     let host = serve(&server);
+    let before = Instant::now();
     let mut client = Polling::open(host.addr).await;
     assert_eq!(client.poll().await, ["2"]);
+    assert!(before.elapsed() >= ms(50), "too early");
     client.push(&["3"]).await;
     assert_eq!(client.poll().await, ["2"]);
+    assert!(before.elapsed() >= ms(100), "too early");
 }
 
 #[actix_web::test]
@@ -85,10 +86,12 @@ async fn ping_timeout_is_the_time_for_a_body() {
     let host = serve(&server);
     let client = Polling::open(host.addr).await;
     let mut slow = Http::connect(host.addr).await;
+    let before = Instant::now();
     slow.send("POST", client.target(), &[("content-length", "5")], None)
         .await;
     slow.write(b"4").await;
     assert_eq!(slow.response().await.code(), (408, 3));
+    assert!(before.elapsed() >= ms(100), "too early");
     crate::common::until(|| server.clients_count() == 0).await;
 }
 
@@ -97,9 +100,10 @@ async fn upgrade_timeout_without_a_probe() {
     let server = echo(|config| config.upgrade_timeout = ms(60)).start();
     let host = serve(&server);
     let mut client = Polling::open(host.addr).await;
-    let mut ws = client.websocket().await;
     let before = Instant::now();
+    let mut ws = client.websocket().await;
     assert!(matches!(ws.next().await, Frame::Close(..)));
+    assert!(before.elapsed() >= ms(60), "too early");
     assert!(before.elapsed() < ms(5000), "that was the default");
     client.push(&["4still"]).await;
     assert_eq!(client.poll().await, ["4still"]);
@@ -111,9 +115,12 @@ async fn upgrade_timeout_without_the_swap() {
     let host = serve(&server);
     let mut client = Polling::open(host.addr).await;
     let mut ws = client.websocket().await;
+    let before = Instant::now();
     ws.text("2probe").await;
     assert_eq!(ws.next_text().await, "3probe");
     assert!(matches!(ws.next().await, Frame::Close(..)));
+    assert!(before.elapsed() >= ms(60), "too early");
+    assert!(before.elapsed() < ms(5000), "that was the default");
     client.push(&["4still"]).await;
     assert_eq!(client.poll_for(1).await, ["4still"]);
     // Another attempt is welcome.
@@ -167,11 +174,15 @@ async fn destroy_upgrade_in_listen_is_501() {
         let addr = listener.addresses().unwrap()[0];
         actix_rt::spawn(listener.run());
         let mut http = Http::connect(addr).await;
+        let before = Instant::now();
         let headers = [("connection", "upgrade"), ("upgrade", "h2c")];
         let response = http
             .get_with("/engine.io/?EIO=4&transport=polling", &headers)
             .await;
         assert_eq!(response.status, status);
-        within(http.closed()).await;
+        let answered = Instant::now();
+        http.closed().await;
+        assert!(before.elapsed() >= ms(30), "too early");
+        assert!(answered.elapsed() < ms(900), "that was the default");
     }
 }
