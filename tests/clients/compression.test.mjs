@@ -8,6 +8,7 @@ import { constants, deflateRawSync } from "node:zlib";
 import { CLIENTS, Client, MODES, binary } from "./support/client.mjs";
 import { RawSocket } from "./support/http.mjs";
 import { EchoServer, echoServer } from "./support/server.mjs";
+import { until } from "./support/wait.mjs";
 
 const BOTH = { server_no_context_takeover: true, client_no_context_takeover: true };
 
@@ -35,6 +36,29 @@ async function wire(ws, work) {
 
 /** The last four bytes are left out on the wire. */
 const squeeze = (data) => deflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+
+/** Pings that can be told from each other. */
+class Pings {
+  #sent = [];
+  #heard = [];
+
+  constructor(ws) {
+    this.ws = ws;
+    ws.on("pong", (data) => this.#heard.push(data.toString()));
+  }
+
+  ping() {
+    const text = `ping ${this.#sent.length}`;
+    this.#sent.push(text);
+    this.ws.ping(text);
+  }
+
+  /** Waits for the pongs of all of them, in their order. */
+  async answered() {
+    await until(() => this.#heard.length >= this.#sent.length, "the pongs");
+    assert.deepEqual(this.#heard, this.#sent);
+  }
+}
 
 /** A client's frame, masked with zeros. */
 function frame(first, payload) {
@@ -108,11 +132,13 @@ for (const flags of [[], ["--no-handover"]]) describe(["permessage-deflate", ...
   it("compressed fragments with pings between them", async () => {
     const socket = await RawSocket.open(server, 4, {}, { perMessageDeflate: { threshold: 0 } });
     const text = `4${json(60_000)}`;
+    const pings = new Pings(socket.ws);
     for (let at = 0; at < text.length; at += 10_000) {
       socket.ws.send(text.slice(at, at + 10_000), { compress: true, fin: at + 10_000 >= text.length });
-      socket.ws.ping();
+      pings.ping();
     }
     assert.equal(await socket.next(), text);
+    await pings.answered();
     await socket.close();
   });
 });
@@ -182,12 +208,14 @@ for (const [budget, params] of [
     it("compressed fragments with pings between them", async () => {
       const socket = await RawSocket.open(server, 4, {}, { perMessageDeflate: { threshold: 0 } });
       const text = `4${json(60_000)}`;
+      const pings = new Pings(socket.ws);
       for (let round = 0; round < 3; round++) {
         for (let at = 0; at < text.length; at += 10_000) {
           socket.ws.send(text.slice(at, at + 10_000), { compress: true, fin: at + 10_000 >= text.length });
-          socket.ws.ping();
+          pings.ping();
         }
         assert.equal(await socket.next(), text);
+        await pings.answered();
       }
       await socket.close();
     });

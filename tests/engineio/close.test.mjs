@@ -83,8 +83,13 @@ describe("close", () => {
 
   test("should abort connection when upgrade fails", async (t) => {
     const server = await listen(t);
-    const headers = { connection: "Upgrade", upgrade: "websocket" };
-    assert.equal((await request(server, {}, { headers })).status, 400);
+    const lines = ["GET /engine.io/ HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "", ""];
+    const socket = await tcp(t, server, lines.join("\r\n"));
+    await within(socket.ended, "the server's end of the connection");
+    assert.match(socket.heard(), /^HTTP\/1\.1 400 /);
+    assert.match(socket.heard(), /\r\nconnection: close\r\n/i); // not for being idle
+    assert.ok(socket.heard().endsWith('\r\n\r\n{"code":0,"message":"Transport unknown"}'), socket.heard());
+    await server.waitFor("connection_error", { code: 0, context: "UNKNOWN_TRANSPORT" });
   });
 
   test("should trigger if a poll request is ongoing and the underlying socket closes, as in a browser tab close", async (t) => {

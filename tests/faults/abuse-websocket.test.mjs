@@ -119,7 +119,8 @@ for (const eio of [4, 3]) describe(`EIO ${eio}`, TOGETHER, () => {
     test(`text that is ${what} ends the session`, async () => {
       const websocket = await open();
       websocket.frame(TEXT, payload);
-      await websocket.ended();
+      const { code } = await websocket.ended();
+      assert.equal(code, 1002);
       await gone(websocket);
       websocket.destroy();
     });

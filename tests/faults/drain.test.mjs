@@ -20,10 +20,14 @@ const BATCH = 50;
 /** What one session has received, and when and how it ended. */
 class Session {
   numbers = [];
+  echoes = [];
   sent = 0;
+  /** What its POSTs were answered, if it makes them by hand. */
+  posts = [];
 
   take(text) {
     if (/^\d+$/.test(text)) this.numbers.push(Number(text));
+    else this.echoes.push(text);
   }
 
   end(how) {
@@ -84,7 +88,13 @@ async function polling(port) {
   // The answer to the one before is waited for: two POSTs at once end a session.
   let answered = Promise.resolve();
   const say = (body) => {
-    answered = answered.then(() => session.how ?? post(body).then(() => session.how ?? posts.response("a POST", DEADLINE_MS)));
+    answered = answered.then(async () => {
+      if (session.how) return;
+      await post(body);
+      if (session.how) return;
+      const answer = await posts.response("a POST", DEADLINE_MS);
+      session.posts.push({ status: answer.status, body: answer.body, at: performance.now() });
+    });
     answered.catch(() => {});
   };
   session.speak = () => say(`4m${session.sent++}`);
@@ -135,7 +145,7 @@ test(`SIGTERM with ${ALL} sessions under load: all ends over the window, nothing
       }
     }, 20);
 
-    await until(() => sessions.every(({ sent, numbers }) => sent > 0 && numbers.length > 0), DEADLINE_MS, "all have spoken and heard");
+    await until(() => sessions.every(({ echoes, numbers }) => echoes.length > 0 && numbers.length > 0), DEADLINE_MS, "all have spoken and heard");
 
     const began = performance.now();
     server.signal("SIGTERM");
@@ -163,12 +173,21 @@ test(`SIGTERM with ${ALL} sessions under load: all ends over the window, nothing
     assert.equal(left, 0);
     assert.equal(Object.keys(flushed).length, ALL);
     let acknowledged = 0;
-    for (const { sid, numbers } of sessions) {
+    for (const { sid, numbers, echoes, sent } of sessions) {
       acknowledged += flushed[sid];
+      assert.deepEqual(echoes, Array.from(echoes, (_, at) => `m${at}`), "echoes in order, without a gap");
+      assert.ok(echoes.length <= sent, `${sent} were said, ${echoes.length} echoed`);
       assert.deepEqual(numbers, Array.from(numbers, (_, at) => at + 1), "in order, without a gap");
       assert.ok(numbers.length >= flushed[sid], `${flushed[sid]} were acknowledged, ${numbers.length} arrived`);
     }
     console.log(`${acknowledged} messages acknowledged as flushed, ${sessions.reduce((sum, { numbers }) => sum + numbers.length, 0)} arrived`);
+    // What was posted was taken, until the session was closed.
+    const posts = sessions.flatMap((session) => session.posts);
+    assert.ok(posts.length >= POLLINGS, `${posts.length} POSTs were answered`);
+    for (const { status, body, at } of posts) {
+      if (status === 200) assert.equal(body, "ok");
+      else assert.ok(at > began && status === 400 && JSON.parse(body).code === 1, `${Math.round(at - began)} ms after the signal: ${status} ${body}`);
+    }
     await assert.rejects(Connection.open(port), "nobody listens any more");
   } finally {
     clearInterval(load);

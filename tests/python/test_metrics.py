@@ -102,7 +102,26 @@ class MetricsTest(unittest.TestCase):
         })
 
     def test_readiness(self):
-        self.assertEqual(requests.get(f"{self.server.url}/ready", timeout=DEADLINE).status_code, 200)
+        self.assertEqual(readiness(self.server), 200)
+
+    def test_readiness_while_it_drains(self):
+        server = Echo("--monitor", "--drain", 60_000)
+        # As many as it takes for one of them to be there for long: each ends at a random moment of the window.
+        clients = [Connection(server.url, "websocket") for _ in range(8)]
+        self.assertEqual(readiness(server), 200)
+        server.process.terminate()
+        deadline = time.monotonic() + DEADLINE
+        while (status := readiness(server)) == 200:
+            self.assertLess(time.monotonic(), deadline, "it says that it is ready while it drains")
+        self.assertEqual(status, 503)
+        self.assertTrue(any(client.echo("still here") == "still here" for client in clients if not client.closed.is_set()))
+        server.stop()  # a second signal: at once
+        for client in clients:
+            self.assertTrue(client.closed.wait(DEADLINE))
+
+
+def readiness(server):
+    return requests.get(f"{server.url}/ready", timeout=DEADLINE).status_code
 
 
 def labelled(name, **labels):
