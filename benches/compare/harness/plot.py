@@ -2,7 +2,7 @@
 
 from html import escape
 
-from .report import figures, key_of, shown
+from .report import figures, key_of, newest, shown
 from .scenarios import CEILINGS, SCENARIOS
 
 COLUMNS, PANEL, GAP = 2, 430, 30
@@ -60,7 +60,7 @@ def svg(measured):
         y += HEAD + max(len(measured["scenarios"][name]["servers"]) for name in line) * ROW + GAP
     width = GAP + COLUMNS * (PANEL + GAP)
     dates = sorted(entry["date"][:10] for entry in measured["scenarios"].values())
-    title = f"{dates[0]}, {measured['machine']}; bars: medians, lines: lowest to highest round; light: ceilings without Engine.IO"
+    title = f"{dates[0]}, {newest(measured)['machine']}; bars: medians, lines: lowest to highest round; light: ceilings without Engine.IO"
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" font-family="sans-serif">',
         f'<rect width="{width}" height="{y}" fill="white"/>', text(GAP, GAP + 6, title, 11, QUIET), *lines, "</svg>", ""])

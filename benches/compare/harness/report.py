@@ -58,15 +58,47 @@ def summary(measured):
     return "\n".join(lines + grid(["", *(SCENARIOS[name].column for name in names)], rows))
 
 
+def newest(measured):
+    """The scenario that was measured last: its machine and versions stand for all, but for what `strangers` names."""
+    return max(measured["scenarios"].values(), key=lambda entry: entry["date"])
+
+
+def strangers(measured):
+    """The scenarios that were measured on another machine or with other versions than the newest, and with which."""
+    last, lines = newest(measured), []
+    for entry in measured["scenarios"].values():
+        others = [] if entry["machine"] == last["machine"] else [entry["machine"]]
+        names = [name for name in {**last["versions"], **entry["versions"]}
+                 if entry["versions"].get(name) != last["versions"].get(name)]
+        others += [f"{name} {entry['versions'].get(name, 'not there')}" for name in names]
+        if others:
+            lines.append(f"{entry['title']}: {', '.join(others)}")
+    return lines
+
+
+def counted(entries, what):
+    """How many rounds there are of each server: "1 round", "7 to 13 rounds"."""
+    counts = {len(results) for entry in entries for results in entry["servers"].values()} or {0}
+    numbers = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    return f"{numbers} {what}" + "s" * (counts != {1})
+
+
 def heading(measured):
     entries = measured["scenarios"].values()
     dates = sorted({entry["date"].split(" ")[0] for entry in entries})
     when = dates[0] if len(dates) < 2 else f"{dates[0]} to {dates[-1]}"
     commits = ", ".join(dict.fromkeys(entry["commit"] for entry in entries))
-    counts = {len(results) for entry in entries if "seconds" in entry for results in entry["servers"].values()} or {0}
-    rounds = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-    versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
-    return [f"{when}; {measured['machine']}; medians of {rounds} interleaved rounds.  ", f"Versions: engineio at {commits}; {versions}"]
+    timed = [entry for entry in entries if "seconds" in entry]
+    idle = [entry for entry in entries if "seconds" not in entry]
+    said = [f"medians of {counted(timed, 'interleaved round')}"] if timed else []
+    said += [f"memory: {counted(idle, 'round')}"] if idle else []
+    last = newest(measured)
+    versions = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
+    lines = [f"{when}; {last['machine']}; {'; '.join(said)}.  ", f"Versions: engineio at {commits}; {versions}"]
+    others = strangers(measured)
+    if others:
+        lines += ["", "Measured on another machine or with other versions:", "", *(f"- {line}" for line in others)]
+    return lines
 
 
 def workers(results_of):

@@ -83,24 +83,30 @@ def machine():
     return f"{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
-def head(chosen, scenario):
-    """The head of a scenario's results."""
+def conditions(chosen, scenario):
+    """What rounds must have in common to be taken together."""
     span = {"sessions": chosen.sessions, "hold": chosen.hold} if scenario.is_idle else {"seconds": chosen.seconds}
     return {
-        "title": scenario.title, **span, "commit": commit(), "spin": chosen.spin, "realtime": chosen.realtime,
-        "date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC", "servers": {},
+        **span, "commit": commit(), "spin": chosen.spin, "realtime": chosen.realtime, "machine": machine(),
+        "versions": versions(),
     }
+
+
+def head(scenario, found):
+    """The head of a scenario's results."""
+    date = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC"
+    return {"title": scenario.title, **found, "date": date, "servers": {}}
 
 
 def measure(chosen, taking_part, folders, measured):
     """Runs all rounds and keeps each in `measured`, which is saved after every round."""
-    measured.update({"machine": machine(), "versions": versions()})
     for name in chosen.scenarios:
         scenario = SCENARIOS[name]
         servers = [server for server in scenario.servers if server in taking_part]
         entry = measured["scenarios"].get(name) if chosen.resume else None
-        if not entry or entry["commit"] != commit():
-            entry = head(chosen, scenario)
+        found = conditions(chosen, scenario)
+        if not entry or any(entry.get(key) != value for key, value in found.items()):
+            entry = head(scenario, found)
         measured["scenarios"][name] = entry
         rounds = min(chosen.rounds, chosen.idle_rounds) if scenario.is_idle else chosen.rounds
         for number in range(rounds):
@@ -141,4 +147,8 @@ def save(folder, measured):
 
 def load(folder):
     path = folder / "measured.json"
-    return json.loads(path.read_text()) if path.exists() else {"scenarios": {}}
+    measured = json.loads(path.read_text()) if path.exists() else {"scenarios": {}}
+    # Older files have them once, for all scenarios.
+    common = {key: measured.pop(key) for key in ("machine", "versions") if key in measured}
+    measured["scenarios"] = {name: {**common, **entry} for name, entry in measured["scenarios"].items()}
+    return measured
