@@ -175,3 +175,31 @@ fn bad_input_may_be_answered() {
     let close = told.recv_timeout(PATIENCE).expect("an end");
     assert_eq!(close.reason, engineio::CloseReason::ParseError);
 }
+
+/// By polling, too, where `BadInput::Close` would drop the answer.
+#[cfg(feature = "test")]
+#[test]
+fn an_answer_to_bad_input_leaves_before_the_end() {
+    use engineio::{CloseReason, test};
+
+    test::run(async {
+        let (tell, _told) = channel();
+        let policy = |socket: &Socket, _| {
+            let _ = socket.try_send("what?");
+            socket.close_with(Close::because(CloseReason::ParseError, "no message"));
+            Some(BadInput::Ignore)
+        };
+        let behavior = move |_: &Socket, _: &_| {
+            let tell = tell.clone();
+            Json(Talker { policy, tell })
+        };
+        let server = Server::builder().behavior(behavior).start();
+        for connect in [test::polling, test::websocket] {
+            let client = connect(&server).await.expect("it is let in");
+            client.send("null");
+            let close = client.expect_close(CloseReason::ParseError).await;
+            assert_eq!(close.description, "no message");
+            client.expect("what?").await;
+        }
+    });
+}
