@@ -78,7 +78,8 @@ async function websocket(port) {
 /** Polling by hand, with one connection for its polls and one for what it posts. */
 async function polling(port) {
   const session = new Session();
-  const [polls, posts] = [await Connection.open(port), await Connection.open(port)];
+  const polls = await Connection.open(port);
+  let posts; // opened with its first POST: a connection that says nothing for some seconds is closed
   const params = { EIO: 4, transport: "polling" };
   polls.write(head({ params }));
   const open = await polls.response("a handshake", DEADLINE_MS);
@@ -90,6 +91,8 @@ async function polling(port) {
   const say = (body) => {
     answered = answered.then(async () => {
       if (session.how) return;
+      posts ??= await Connection.open(port);
+      if (session.how) return posts.destroy();
       await post(body);
       if (session.how) return;
       const answer = await posts.response("a POST", DEADLINE_MS);
@@ -110,7 +113,7 @@ async function polling(port) {
       }
     }
     polls.destroy();
-    posts.destroy();
+    posts?.destroy();
   })();
   return session;
 }
