@@ -246,6 +246,10 @@ pub enum WsEngine {
 
 /// From which pages browsers may connect. Checked on handshakes and upgrades; requests without an
 /// `Origin` header come from no page and pass.
+///
+/// But a handshake for JSONP (`j` in its query): pages of all sites may ask for a script, and browsers send no `Origin`
+/// with it. It is its `Referer`'s, and without one it is as one of another site: a page that uses JSONP must not
+/// withhold the referrer (`Referrer-Policy: no-referrer`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origins {

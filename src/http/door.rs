@@ -72,7 +72,7 @@ impl Door {
                 base64,
                 jsonp,
             } => {
-                self.check_origin(req)?;
+                self.check_origin(req, jsonp.is_some())?;
                 let (door, req) = (self.clone(), req.clone());
                 Ok(Step::Later(Box::pin(async move {
                     let answer = door
@@ -121,7 +121,7 @@ impl Door {
                 Ok(Step::Body(push))
             }
             Call::Upgrade { .. } => {
-                self.check_origin(req)?;
+                self.check_origin(req, false)?;
                 let mut response = websocket::upgrade(req, payload, socket).map_err(refuse)?;
                 // If it fails, polling goes on.
                 self.finish(req, &mut response, None).map_err(refuse)?;
@@ -263,10 +263,11 @@ impl Door {
         }
     }
 
-    /// Whether the page that sends this may connect.
-    fn check_origin(&self, req: &HttpRequest) -> Result<(), Refused> {
+    /// Whether the page that sends this may connect. Browsers send no `Origin` with a script.
+    fn check_origin(&self, req: &HttpRequest, is_script: bool) -> Result<(), Refused> {
         let (config, headers) = (self.config(), req.headers());
         let origin = match headers.get(header::ORIGIN).map(|value| value.to_str()) {
+            None if is_script => origin::of_referer(headers::text(headers, &header::REFERER)),
             None => return Ok(()),
             Some(Err(_)) => return Err(self.refuse(req, BadRequest::InvalidOrigin.into())),
             Some(Ok(origin)) => origin,

@@ -18,6 +18,20 @@ pub(super) fn is_allowed(
     }
 }
 
+/// The origin of the page that asks for a script. A page can withhold it, so a script without one is nobody's: `null`,
+/// as browsers have it.
+pub(super) fn of_referer(referer: Option<&str>) -> &str {
+    referer.and_then(origin_of).unwrap_or("null")
+}
+
+/// The `scheme://host[:port]` of a URL.
+fn origin_of(url: &str) -> Option<&str> {
+    let begin = url.find("://")? + "://".len();
+    let authority = url[begin..].split(['/', '?', '#']).next()?;
+    let is_host = !authority.is_empty() && !authority.contains(['@', '\\']);
+    is_host.then(|| &url[..begin + authority.len()])
+}
+
 /// Compares `scheme://host[:port]` with `host[:port]`; the scheme's own port may be left out.
 fn is_same_host(origin: &str, host: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
@@ -74,6 +88,29 @@ mod tests {
         assert!(is_allowed(&list, Some("https://a.example"), None, true));
         assert!(!is_allowed(&list, Some("https://a.example.evil"), None, false));
         assert!(is_allowed(&list, None, None, true));
+    }
+
+    #[test]
+    fn a_script_is_its_referers() {
+        let is = |referer, origin| assert_eq!(of_referer(Some(referer)), origin, "{referer}");
+        is("http://example.org/", "http://example.org");
+        is(
+            "https://example.org:3000/a?b=http://c/#d",
+            "https://example.org:3000",
+        );
+        is("https://example.org", "https://example.org");
+        is("http://evil.example?http://example.org/", "http://evil.example");
+        for nobody in [
+            "",
+            "about:blank",
+            "/path",
+            "http:///path",
+            "http://example.org@evil.example/",
+            "http://evil.example\\@example.org/",
+        ] {
+            is(nobody, "null");
+        }
+        assert_eq!(of_referer(None), "null");
     }
 
     #[test]

@@ -143,3 +143,49 @@ async fn an_origin_with_forbidden_bytes_is_code_3() {
         .await;
     assert_eq!(response.code(), (400, 3));
 }
+
+/// Status and code of a handshake by a script, to which browsers give no `Origin`.
+async fn script(addr: SocketAddr, headers: &[(&str, &str)]) -> (u16, Option<u64>) {
+    let target = format!("{POLLING}&j=0");
+    let response = Http::connect(addr).await.get_with(&target, headers).await;
+    let code = (response.status >= 400).then(|| response.code().1);
+    (response.status, code)
+}
+
+#[actix_web::test]
+async fn a_script_is_of_the_page_that_refers() {
+    let evil = ("referer", "http://evil.example/page?http://a.example/");
+    let cookie = ("cookie", "session=1");
+    let (open, refused) = ((200, None), (403, Some(4)));
+
+    let same = host(Origins::SameHost);
+    let own = format!("http://{}/page", same.addr);
+    for foreign in [evil, ("referer", "none"), ("referer", "http://\u{e9}.example/")] {
+        assert_eq!(
+            script(same.addr, &[foreign, cookie]).await,
+            refused,
+            "{foreign:?}"
+        );
+        assert_eq!(script(same.addr, &[foreign]).await, open, "no cookie");
+    }
+    assert_eq!(script(same.addr, &[cookie]).await, refused, "no referrer");
+    assert_eq!(script(same.addr, &[]).await, open, "no cookie");
+    assert_eq!(script(same.addr, &[("referer", &own), cookie]).await, open);
+    let named = ("origin", "http://evil.example");
+    assert_eq!(
+        script(same.addr, &[named, ("referer", &own), cookie]).await,
+        refused
+    );
+
+    let list = host(Origins::List(vec!["http://a.example".to_owned()]));
+    assert_eq!(
+        script(list.addr, &[("referer", "http://a.example/page")]).await,
+        open
+    );
+    assert_eq!(script(list.addr, &[evil]).await, refused);
+    assert_eq!(script(list.addr, &[]).await, refused);
+
+    let any = host(Origins::Any);
+    assert_eq!(script(any.addr, &[evil, cookie]).await, open);
+    assert_eq!(script(any.addr, &[cookie]).await, open);
+}
