@@ -65,17 +65,15 @@ fn trusts(networks: &[Network], ip: IpAddr) -> bool {
 }
 
 /// The entries of a list that may be spread over several lines, the last one first. Values of those lists have
-/// no comma in them, so quotes need not be looked at: one that a client opens swallows nothing of a proxy's.
+/// no comma in them, so quotes need not be looked at: one that a client opens swallows nothing of a proxy's. Nor do bytes
+/// that are no text: an entry with such is an empty one.
 fn from_right<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines: Vec<&str> = headers
-        .get_all(name)
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
+    let lines: Vec<&[u8]> = headers.get_all(name).map(|value| value.as_bytes()).collect();
     lines
         .into_iter()
         .rev()
-        .flat_map(|line| line.rsplit(','))
-        .map(str::trim)
+        .flat_map(|line| line.rsplit(|byte| *byte == b','))
+        .map(|entry| std::str::from_utf8(entry).unwrap_or_default().trim())
 }
 
 /// The value of a parameter of an element of `Forwarded` (RFC 7239, section 4).
@@ -105,11 +103,15 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    fn source(peer: &str, proxy_headers: ProxyHeaders, lines: &[(&str, &str)]) -> (String, Option<String>) {
+    fn source<V: AsRef<[u8]>>(
+        peer: &str,
+        proxy_headers: ProxyHeaders,
+        lines: &[(&str, V)],
+    ) -> (String, Option<String>) {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             let name = HeaderName::try_from(*name).expect("a name");
-            headers.append(name, HeaderValue::try_from(*value).expect("a value"));
+            headers.append(name, HeaderValue::from_bytes(value.as_ref()).expect("a value"));
         }
         let config = Config {
             trusted_proxies: vec![
@@ -172,6 +174,26 @@ mod tests {
             assert_eq!(ip_of(PROXY, value), PROXY, "{value}");
         }
         assert_eq!(ip_of(PROXY, "1.2.3.4, unknown, 10.0.0.2"), "10.0.0.2");
+    }
+
+    #[test]
+    fn what_a_client_garbles_is_its_own_entry() {
+        let client = |proxy_headers, name, value: &[u8]| source(PROXY, proxy_headers, &[(name, value)]);
+        let x = |value| client(ProxyHeaders::XForwarded, "x-forwarded-for", value).0;
+        assert_eq!(x(b"\xff, 198.51.100.7"), "198.51.100.7");
+        assert_eq!(x(b"1.2.3.4, \xff\xfe,198.51.100.7, 10.0.0.2"), "198.51.100.7");
+        assert_eq!(x(b"1.2.3.4, \xff198.51.100.7"), PROXY);
+        let forwarded = b"for=\xff;host=evil, for=198.51.100.7;host=a.example";
+        assert_eq!(
+            client(ProxyHeaders::Forwarded, "forwarded", forwarded),
+            ("198.51.100.7".to_owned(), Some("a.example".to_owned()))
+        );
+        let hosts: [(&str, &[u8]); 2] = [
+            ("x-forwarded-for", b"198.51.100.7"),
+            ("x-forwarded-host", b"\xff, a.example"),
+        ];
+        let (_, host) = source(PROXY, ProxyHeaders::XForwarded, &hosts);
+        assert_eq!(host.as_deref(), Some("a.example"));
     }
 
     #[test]
