@@ -40,10 +40,16 @@ pub(super) enum Upgrade {
 }
 
 impl Upgrade {
+    /// A WebSocket is what actix's decoder takes for one, which alone passes on what comes behind the head as it is: not
+    /// one protocol of a list, nor a request with a body in chunks.
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        let is_websocket =
+            |line: &HeaderValue| line.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
         if !headers.contains_key(header::UPGRADE) {
             Upgrade::None
-        } else if websocket_handshake(headers).is_requested() {
+        } else if headers.get_all(header::UPGRADE).any(is_websocket)
+            && !headers.contains_key(header::TRANSFER_ENCODING)
+        {
             Upgrade::WebSocket
         } else {
             Upgrade::Foreign

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod doors;
 mod logs;
 mod middleware;
 mod mounting;

@@ -1,0 +1,72 @@
+//! What is answered the same by every door: actix's HTTP server, and own listeners.
+
+use std::net::SocketAddr;
+
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use engineio::{Config, Scope, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::own::run;
+use crate::common::{
+    Host, Http, Polling, Response, WS_HEADERS, WebSocket, echo, open_packet, serve_with, within,
+};
+
+const V3: &str = "/engine.io/?EIO=3&transport=polling";
+const WS: &str = "/engine.io/?EIO=4&transport=websocket";
+
+/// A server behind actix's HTTP server, and behind a listener of its own.
+struct Doors {
+    actix: Host,
+    own: SocketAddr,
+}
+
+impl Doors {
+    fn open(change: impl FnOnce(&mut Config)) -> Doors {
+        Doors::with(change, |scope| scope)
+    }
+
+    fn with(
+        change: impl FnOnce(&mut Config),
+        set_up: impl Fn(Scope) -> Scope + Clone + Send + Sync + 'static,
+    ) -> Doors {
+        let server: Server = echo(change).start();
+        let listener = engineio::listen(&server, ("127.0.0.1", 0)).unwrap();
+        Doors {
+            actix: serve_with(&server, set_up.clone()),
+            own: run(listener.own_listeners(true).workers(1).scope(set_up)),
+        }
+    }
+
+    fn each(&self) -> [SocketAddr; 2] {
+        [self.actix.addr, self.own]
+    }
+}
+
+/// The answer to an upgrade request whose `Upgrade` is `upgrade`, with another header.
+async fn upgraded(addr: SocketAddr, upgrade: &str, more: Option<(&str, &str)>) -> Response {
+    let mut headers = WS_HEADERS.map(|(name, value)| (name, if name == "upgrade" { upgrade } else { value }));
+    headers.sort();
+    let headers: Vec<_> = headers.into_iter().chain(more).collect();
+    let mut http = Http::connect(addr).await;
+    http.send("GET", WS, &headers, None).await;
+    http.response().await
+}
+
+#[actix_web::test]
+async fn a_websocket_is_what_passes_on_bytes_as_they_are() {
+    let doors = Doors::open(|_| ());
+    let chunked = Some(("transfer-encoding", "chunked"));
+    for (addr, refused) in doors.each().into_iter().zip([400, 501]) {
+        for upgrade in ["foo, websocket", "websocket, foo", "websocket/13", "foo"] {
+            let status = upgraded(addr, upgrade, None).await.status;
+            assert_eq!(status, refused, "{upgrade}");
+        }
+        assert_eq!(upgraded(addr, "websocket", chunked).await.status, refused);
+        for upgrade in ["websocket", " WebSocket "] {
+            assert_eq!(upgraded(addr, upgrade, None).await.status, 101, "{upgrade}");
+        }
+        // Two lines, one of which says it.
+        let more = Some(("upgrade", "foo"));
+        assert_eq!(upgraded(addr, "websocket", more).await.status, 101);
+    }
+}
