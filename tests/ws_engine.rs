@@ -50,6 +50,15 @@ async fn text_and_binary_come_back() {
 }
 
 #[actix_web::test]
+async fn the_first_subprotocol_that_is_offered_is_agreed_on() {
+    let server = alternative().start();
+    let host = serve(&server);
+    let offer = [("sec-websocket-protocol", "one, two")];
+    let ws = WebSocket::connect(host.addr, WS, &offer).await.unwrap();
+    assert_eq!(ws.response.header("sec-websocket-protocol"), Some("one"));
+}
+
+#[actix_web::test]
 async fn a_binary_message_of_revision_3_has_its_prefix() {
     let server = alternative().start();
     let host = serve(&server);

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
@@ -300,7 +301,13 @@ impl Door {
         response: &mut HttpResponse,
         sid: Option<&Sid>,
     ) -> Result<(), Refusal> {
+        let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let map = response.headers_mut();
+        // There may be one only, and a hook may know better which.
+        let protocol = match is_websocket {
+            true => map.remove(header::SEC_WEBSOCKET_PROTOCOL).next(),
+            false => None,
+        };
         headers::decorate(req, map);
         if let Some(sid) = sid
             && let Some(cookie) = &self.config().cookie
@@ -317,6 +324,11 @@ impl Door {
                 log::error!(target: "engineio::server", "a header hook panicked");
                 return Err(Refusal::Internal);
             }
+        }
+        if let Some(protocol) = protocol
+            && !map.contains_key(header::SEC_WEBSOCKET_PROTOCOL)
+        {
+            map.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         Ok(())
     }

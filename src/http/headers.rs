@@ -26,6 +26,9 @@ pub(super) fn websocket_handshake(headers: &HeaderMap) -> ws::handshake::Handsha
     for value in headers.get_all(header::SEC_WEBSOCKET_KEY) {
         handshake.key(value.as_bytes());
     }
+    for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
+        handshake.protocols(value.as_bytes());
+    }
     handshake
 }
 

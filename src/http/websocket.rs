@@ -90,6 +90,13 @@ fn switch(accept: &Accept, body: BoxBody) -> HttpResponse {
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_EXTENSIONS, agreement);
     }
+    if let Some(protocol) = &accept.protocol
+        && let Ok(protocol) = HeaderValue::try_from(protocol)
+    {
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     response
 }
 

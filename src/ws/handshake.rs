@@ -40,7 +40,7 @@ pub enum HandshakeError {
 }
 
 /// The headers of a request, as far as they count for the handshake. Each method takes the value of one header
-/// line; `Connection`, `Upgrade` and the extensions may come in several.
+/// line; `Connection`, `Upgrade`, the extensions and the subprotocols may come in several.
 ///
 /// ```
 /// use engineio::ws::handshake::Handshake;
@@ -60,6 +60,8 @@ pub struct Handshake {
     version: Once<bool>,
     key: Once<Option<[u8; 28]>>,
     deflate: Option<Agreement>,
+    /// The first one offered, whatever it is.
+    protocol: Option<Box<[u8]>>,
 }
 
 /// What to answer: the 101's values.
@@ -70,6 +72,8 @@ pub struct Accept {
     /// Whether messages may be compressed: displayed, it is the value of `Sec-WebSocket-Extensions`, which must be
     /// sent then; and the [`Connection`](super::Connection) must be told.
     pub deflate: Option<Agreement>,
+    /// The subprotocol, a token: the value of `Sec-WebSocket-Protocol`, which must be sent then.
+    pub protocol: Option<String>,
 }
 
 /// A header that must not be repeated (RFC 6455 section 11.3).
@@ -132,6 +136,14 @@ impl Handshake {
         self.deflate = agreed;
     }
 
+    /// A `Sec-WebSocket-Protocol` line. The first subprotocol that is offered is agreed on, if it is one: a client that has
+    /// offered some and is answered none fails the connection. Not to be called by a server that chooses itself.
+    pub fn protocols(&mut self, value: &[u8]) {
+        let mut offers = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let first = offers.find(|offer| !offer.is_empty());
+        self.protocol = self.protocol.take().or_else(|| first.map(Box::from));
+    }
+
     /// Whether the request asks for a WebSocket, well or badly: `Upgrade: websocket` is there.
     pub fn is_requested(&self) -> bool {
         self.upgrade
@@ -155,6 +167,7 @@ impl Handshake {
             Once::One(Some(key)) => Ok(Accept {
                 key,
                 deflate: self.deflate,
+                protocol: self.protocol.as_deref().and_then(token).map(str::to_owned),
             }),
             _ => Err(HandshakeError::Key),
         }
@@ -180,6 +193,13 @@ pub fn accept_key(sec_websocket_key: &[u8]) -> Result<[u8; 28], HandshakeError> 
         .encode_slice(digest, &mut accept)
         .map_err(|_| HandshakeError::Key)?;
     Ok(accept)
+}
+
+/// A token as text (RFC 9110 section 5.6.2).
+fn token(bytes: &[u8]) -> Option<&str> {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let text = std::str::from_utf8(bytes).ok()?;
+    bytes.iter().all(is_token).then_some(text)
 }
 
 /// Whether a comma-separated list has this token, in any case (RFC 9110 section 5.6.1).

@@ -70,3 +70,58 @@ async fn a_websocket_is_what_passes_on_bytes_as_they_are() {
         assert_eq!(upgraded(addr, "websocket", more).await.status, 101);
     }
 }
+
+/// The subprotocol that is agreed on over a connection, on which messages then pass.
+async fn agreed(http: Http, target: &str, offers: &[&str]) -> Vec<String> {
+    let headers: Vec<_> = offers
+        .iter()
+        .map(|offer| ("sec-websocket-protocol", *offer))
+        .collect();
+    let mut ws = WebSocket::over(http, target, &headers).await.expect("a 101");
+    if target == WS {
+        open_packet(&ws.next_text().await);
+        ws.text("4hi").await;
+        assert_eq!(ws.next_text().await, "4hi");
+    } else {
+        ws.text("2probe").await;
+        assert_eq!(ws.next_text().await, "3probe");
+    }
+    let agreed = ws.response.all("sec-websocket-protocol");
+    agreed.map(str::to_owned).collect()
+}
+
+#[actix_web::test]
+async fn the_first_subprotocol_that_is_offered_is_agreed_on() {
+    for handover in [true, false] {
+        let doors = Doors::open(|config| config.handover = handover);
+        for addr in doors.each() {
+            let agreed = async |offers: &[&str]| agreed(Http::connect(addr).await, WS, offers).await;
+            assert_eq!(agreed(&["one"]).await, ["one"]);
+            assert_eq!(agreed(&["one, two"]).await, ["one"]);
+            assert_eq!(agreed(&[" , v1.chat+x ,two"]).await, ["v1.chat+x"]);
+            assert_eq!(agreed(&["one", "two"]).await, ["one"]);
+            for odd in [&[][..], &[""], &["one two, three"], &["\"one\""], &["é"], &[",,"]] {
+                assert!(agreed(odd).await.is_empty(), "{odd:?}");
+            }
+            let client = Polling::open(addr).await;
+            let http = Http::connect(addr).await;
+            let upgrade = super::doors::agreed(http, &client.ws_target(), &["one, two"]).await;
+            assert_eq!(upgrade, ["one"]);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_hook_may_agree_on_another_subprotocol() {
+    let doors = Doors::with(
+        |_| (),
+        |scope| {
+            scope
+                .headers(|headers, _| headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("two")))
+        },
+    );
+    for addr in doors.each() {
+        let agreed = agreed(Http::connect(addr).await, WS, &["one, two"]).await;
+        assert_eq!(agreed, ["two"]);
+    }
+}

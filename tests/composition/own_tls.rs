@@ -38,7 +38,9 @@ async fn all_transports() {
             .unwrap();
         assert_eq!(ws.response.header("x-hook"), Some("kept"));
         sockets.push(upgrade(&mut client, ws).await.0);
-        let mut direct = WebSocket::over(secure.http1().await, WS, &[]).await.unwrap();
+        let offer = [("sec-websocket-protocol", "one, two")];
+        let mut direct = WebSocket::over(secure.http1().await, WS, &offer).await.unwrap();
+        assert_eq!(direct.response.header("sec-websocket-protocol"), Some("one"));
         assert_eq!(direct.response.header("x-hook"), Some("kept"));
         open_packet(&direct.next_text().await);
         sockets.push(direct);

@@ -128,3 +128,38 @@ fn extensions_in_one_line_or_several() {
     ];
     assert_eq!(agreed(&two), Some(format!("{BOTH}; server_max_window_bits=11")));
 }
+
+#[test]
+fn the_first_subprotocol_that_is_offered() {
+    let agreed = |lines: &[&[u8]]| {
+        let mut handshake = Handshake::new();
+        handshake.connection(b"Upgrade");
+        handshake.upgrade(b"websocket");
+        handshake.version(b"13");
+        handshake.key(KEY.as_bytes());
+        lines.iter().for_each(|line| handshake.protocols(line));
+        handshake
+            .accept()
+            .expect("a good handshake whatever is offered")
+            .protocol
+    };
+    assert_eq!(agreed(&[]), None);
+    assert_eq!(agreed(&[b"one, two"]).as_deref(), Some("one"));
+    assert_eq!(agreed(&[b"one", b"two"]).as_deref(), Some("one"));
+    assert_eq!(agreed(&[b"", b" ,\tv1.a~b!"]).as_deref(), Some("v1.a~b!"));
+    for odd in [
+        &b"one two"[..],
+        b"\"one\"",
+        b"a/b",
+        b"a=b, c",
+        b"\xff",
+        b"one\x00",
+        b", ,",
+    ] {
+        assert_eq!(
+            agreed(&[odd, b"two"]).as_deref(),
+            (odd == b", ,").then_some("two"),
+            "{odd:?}"
+        );
+    }
+}
