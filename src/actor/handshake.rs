@@ -20,6 +20,8 @@ pub struct Handshake {
     pub(crate) headers: Headers,
     pub(crate) addresses: Addresses,
     pub(crate) revision: Revision,
+    /// Whether polls are answered with text alone.
+    pub(crate) base64: bool,
     pub(crate) transport: Transport,
     pub(crate) extensions: Extensions,
 }

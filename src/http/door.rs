@@ -213,7 +213,7 @@ impl Door {
         let ip = forwarded::source(req, self.config()).ip;
         let permit = self.server.admit(ip, transport).map_err(refuse)?;
         let extensions = self.allow(req).await?;
-        let handshake = headers::handshake(req, revision, transport, ip, extensions);
+        let handshake = headers::handshake(req, revision, base64, transport, ip, extensions);
         let sid = self.server.generate_id(&handshake).await.map_err(refuse)?;
         let io = accept
             .is_some()
@@ -221,7 +221,7 @@ impl Door {
             .flatten();
         let opened = self
             .server
-            .open(sid.clone(), handshake, base64, io.is_some(), permit)
+            .open(sid.clone(), handshake, io.is_some(), permit)
             .await;
         let opened = opened.map_err(|error| refuse(error.refusal()))?;
         let mut compress = false;

@@ -97,6 +97,7 @@ pub(super) fn is_binary(content_type: &[u8]) -> bool {
 pub(super) fn handshake(
     req: &HttpRequest,
     revision: Revision,
+    base64: bool,
     transport: Transport,
     remote_address: Option<IpAddr>,
     extensions: Extensions,
@@ -107,6 +108,7 @@ pub(super) fn handshake(
         headers: packed(req.headers()),
         addresses: Addresses::new(req.peer_addr(), remote_address.filter(|_| remote_address != peer)),
         revision,
+        base64,
         transport,
         extensions,
     }

@@ -13,15 +13,10 @@ use crate::proto::{BadRequest, Jsonp, Refusal, Reply, Revision};
 /// Refuses a script for a session whose answers may be binary: only a handshake without `j` and `b64` leads
 /// to that.
 pub(super) fn check_jsonp(socket: &Socket, jsonp: Option<&Jsonp>) -> Result<(), Refusal> {
-    if jsonp.is_some() && socket.protocol() == Revision::V3 && !asked_for_text(socket) {
+    if jsonp.is_some() && socket.protocol() == Revision::V3 && !socket.request().base64 {
         return Err(BadRequest::TransportMismatch.into());
     }
     Ok(())
-}
-
-fn asked_for_text(socket: &Socket) -> bool {
-    let request = socket.request();
-    request.query("j").is_some() || request.query("b64").is_some_and(|value| !value.is_empty())
 }
 
 /// A reply as a response.

@@ -102,11 +102,12 @@ impl Connect {
             headers: Headers::pack(headers),
             addresses: Addresses::new(Some(self.peer_addr), None),
             revision,
+            base64,
             transport,
             extensions: self.extensions.clone(),
         };
         let sid = server.generate_id(&handshake).await?;
-        let opened = server.open(sid, handshake, base64, false, permit).await;
+        let opened = server.open(sid, handshake, false, permit).await;
         Client::new(opened.map_err(|error| error.refusal())?).await
     }
 }

@@ -125,3 +125,33 @@ async fn a_hook_may_agree_on_another_subprotocol() {
         assert_eq!(agreed, ["two"]);
     }
 }
+
+#[actix_web::test]
+async fn the_last_b64_of_a_handshake_counts_for_scripts_too() {
+    let doors = Doors::open(|config| config.allow_eio3 = true);
+    for addr in doors.each() {
+        for (query, status) in [
+            ("", 400),
+            ("&b64=1", 200),
+            ("&b64=1&b64=", 400),
+            ("&b64=&b64=1", 200),
+            ("&j=0", 200),
+        ] {
+            let mut http = Http::connect(addr).await;
+            let handshake =
+                String::from_utf8_lossy(&http.get(&format!("{V3}{query}")).await.body).into_owned();
+            let (_, rest) = handshake.split_once("sid").expect("a sid");
+            let sid: String = rest
+                .trim_start_matches(['\\', '"', ':'])
+                .chars()
+                .take_while(|char| char.is_ascii_alphanumeric() || "-_".contains(*char))
+                .collect();
+            let target = format!("{V3}&sid={sid}");
+            let headers = [("content-type", "text/plain")];
+            http.send("POST", &target, &headers, Some(b"2:4a")).await;
+            assert_eq!(http.response().await.status, 200);
+            let response = http.get(&format!("{target}&j=0")).await;
+            assert_eq!(response.status, status, "{query}");
+        }
+    }
+}

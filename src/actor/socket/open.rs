@@ -31,7 +31,6 @@ impl Server {
         &self,
         sid: Sid,
         handshake: Handshake,
-        base64: bool,
         hands_over: bool,
         permit: Permit,
     ) -> Result<Opened, OpenError> {
@@ -49,7 +48,8 @@ impl Server {
             .map_err(|_| OpenError::Panicked)?;
         let now = clock::now();
         let interest = listeners.interest(socket.hooks());
-        let session = Session::new(self.shared_config(), handshake.revision, base64, interest, now);
+        let (revision, base64) = (handshake.revision, handshake.base64);
+        let session = Session::new(self.shared_config(), revision, base64, interest, now);
         let is_websocket = handshake.transport == Transport::WebSocket;
         let link = (is_websocket && !hands_over).then(|| Arc::new(Link::new(socket.clone())));
         let mut actor = SocketActor {
