@@ -267,6 +267,8 @@ impl<F> Connection<F> {
                         return Ok(Then::Wait);
                     };
                     self.is_fresh = false;
+                    // The next head has its own time.
+                    self.deadline.take_if(|(of, _)| *of == Awaited::Head);
                 }
                 Step::Short(short) => {
                     let Poll::Ready(response) = Pin::new(short).poll(cx) else {

@@ -88,6 +88,19 @@ quick!(who_takes_a_part_has_time_for_the_next, async {
     assert!(second.unwrap() > first);
 });
 
+timed!(each_head_has_its_own_time, async {
+    let (begin, end) = GET.split_at(10);
+    let mut client = connect(begin).await;
+    for _ in 0..3 {
+        tokio::time::sleep(HEAD_DEADLINE * 2 / 3).await;
+        client.send_now(&[end, begin].concat()).await;
+    }
+    // The fourth is never complete.
+    let answers = client.rest().await;
+    assert_eq!(bodies(&answers), ["GET /a 0", "GET /a 0", "GET /a 0", ""]);
+    assert!(answers.contains("HTTP/1.1 408"), "{answers}");
+});
+
 timed!(who_takes_nothing_of_what_it_is_sent_is_left, async {
     let client = connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let begin = tokio::time::Instant::now();
