@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,7 +16,7 @@ use futures_core::Stream;
 use super::{headers, jsonp};
 use crate::actor::Socket;
 use crate::actor::transport::PendingPush;
-use crate::proto::{PushBody, Refusal};
+use crate::proto::{BadRequest, PushBody, Refusal};
 
 /// A POST whose body must be read.
 pub(super) struct Incoming {
@@ -165,6 +166,9 @@ impl Body {
                     return Poll::Ready(Err(Refusal::PayloadTooLarge { size }));
                 }
                 Some(Ok(chunk)) => self.push(chunk),
+                Some(Err(PayloadError::EncodingCorrupted)) => {
+                    return Poll::Ready(Err(BadRequest::InvalidPayload.into()));
+                }
                 // The client left; what it is told matters to nobody.
                 Some(Err(_)) => return Poll::Ready(Err(Refusal::UnknownSid)),
                 None if self.more.is_empty() => return Poll::Ready(Ok(std::mem::take(&mut self.first))),

@@ -183,6 +183,22 @@ async fn refusals() {
 }
 
 #[actix_web::test]
+async fn a_body_in_broken_chunks_is_no_payload() {
+    for chunks in ["zz\r\n4a\r\n", "2\r\n4azz\r\n"] {
+        let server = server();
+        let mut session = Session::open(&server, V4, SHORT).await;
+        let headers = [("transfer-encoding", "chunked"), ("content-type", "text/plain")];
+        session.posts.send("POST", &session.target, &headers, None).await;
+        session.posts.write(chunks.as_bytes()).await;
+        let response = session.posts.response().await;
+        assert_eq!(response.code(), (400, 3), "{chunks}");
+        assert_eq!(response.header("connection"), Some("close"));
+        session.posts.closed().await;
+        until(|| server.clients_count() == 0).await;
+    }
+}
+
+#[actix_web::test]
 async fn who_leaves_a_poll_ends_its_session() {
     for way in [SHORT, LONG] {
         let server = server();

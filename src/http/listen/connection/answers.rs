@@ -23,7 +23,7 @@ impl<F> Connection<F> {
     pub(super) fn answer(&mut self, response: Response<BoxBody>, is_stopping: bool) -> io::Result<()> {
         let (mut head, body) = response.into_parts();
         // What is left of the request's body cannot be told from the next request without reading it.
-        if !head.upgrade() && (self.inlet.is_some() || is_stopping) {
+        if !head.upgrade() && (self.inlet.is_some() || self.is_last || is_stopping) {
             head.head_mut().set_connection_type(ConnectionType::Close);
         }
         let size = body.size();

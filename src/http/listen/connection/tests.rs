@@ -355,6 +355,7 @@ quick!(a_body_that_breaks_is_told_to_who_reads_it, async {
     let head = b"POST /b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();
     let answers = connect(&[head, b"no size\r\n"].concat()).await.rest().await;
     assert!(answers.starts_with("HTTP/1.1 400"), "{answers}");
+    assert!(answers.contains("connection: close"), "{answers}");
     assert!(answers.ends_with("\r\n\r\nhalf"), "{answers}");
 
     let mut client = connect(&post("/b", b"four")[..50]).await;
