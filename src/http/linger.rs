@@ -9,6 +9,7 @@ use actix_rt::time::{Sleep, sleep};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
 use bytes::Bytes;
 use futures_core::Stream;
 
@@ -33,8 +34,14 @@ pub(super) fn drain(response: HttpResponse, payload: Payload) -> HttpResponse {
 }
 
 fn linger(response: HttpResponse, timeout: Duration, payload: Option<Payload>) -> HttpResponse {
-    response.map_body(|_, body| {
-        let text = body.try_into_bytes().ok();
+    response.map_body(|head, body| {
+        let text = body.try_into_bytes().ok().filter(|text| !text.is_empty());
+        if text.is_none() {
+            // Without a size the body is polled; the client is told the truth.
+            head.headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            head.no_chunking(true);
+        }
         BoxBody::new(Body {
             text,
             end: Box::pin(sleep(timeout)),
@@ -45,6 +52,7 @@ fn linger(response: HttpResponse, timeout: Duration, payload: Option<Payload>) -
 }
 
 struct Body {
+    /// What is left to say.
     text: Option<Bytes>,
     end: Pin<Box<Sleep>>,
     payload: Option<Payload>,
@@ -55,7 +63,10 @@ impl MessageBody for Body {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.text.as_ref().map_or(0, |text| text.len() as u64))
+        match &self.text {
+            Some(text) => BodySize::Sized(text.len() as u64),
+            None => BodySize::Stream,
+        }
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {

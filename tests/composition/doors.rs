@@ -127,6 +127,34 @@ async fn a_hook_may_agree_on_another_subprotocol() {
 }
 
 #[actix_web::test]
+async fn who_sends_too_much_can_read_so_and_send_the_rest() {
+    const SENT: usize = 2_000_000;
+    let doors = Doors::open(|config| config.max_http_buffer_size = 1_000_000);
+    for addr in doors.each() {
+        let client = Polling::open(addr).await;
+        let mut http = Http::connect(addr).await;
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: {SENT}\r\n\r\n",
+            client.target()
+        );
+        http.write(head.as_bytes()).await;
+        let response = http.response().await;
+        assert_eq!((response.status, response.text()), (413, ""));
+        assert_eq!(response.header("content-length"), Some("0"));
+        assert_eq!(response.header("transfer-encoding"), None);
+        let (mut io, _) = http.into_parts();
+        for _ in 0..SENT / 10_000 {
+            within(io.write_all(&[b'4'; 10_000])).await.expect("it is read");
+        }
+        // Neither was the connection reset then.
+        within(io.shutdown()).await.expect("it lives");
+        let mut rest = Vec::new();
+        within(io.read_to_end(&mut rest)).await.expect("no reset");
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+}
+
+#[actix_web::test]
 async fn the_last_b64_of_a_handshake_counts_for_scripts_too() {
     let doors = Doors::open(|config| config.allow_eio3 = true);
     for addr in doors.each() {
