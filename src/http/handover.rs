@@ -18,6 +18,7 @@ use actix_web::dev::{Extensions, Payload};
 use actix_web::http::Version;
 use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::actor::transport::{Handover, Stream};
@@ -46,12 +47,16 @@ use crate::{Config, WsEngine};
 ///
 /// Sets `TCP_NODELAY` besides: without it a push that follows another waits until the client has acknowledged that one,
 /// 40 ms and more. A server with TLS, whose connections are not seen here, sets `HttpServer::tcp_nodelay(true)` itself.
+///
+/// And `SO_KEEPALIVE`: a client that has vanished without a word is noticed by the system (Linux asks after two hours),
+/// even if its connection is idle. With TLS [`KeepAlive`](actix_web::http::KeepAlive) should have a timeout instead.
 pub fn on_connect(connection: &dyn Any, extensions: &mut Extensions) {
     let Some(io) = connection.downcast_ref::<actix_rt::net::TcpStream>() else {
         return;
     };
     // A connection that is gone already.
     let _ = io.set_nodelay(true);
+    let _ = SockRef::from(io).set_keepalive(true);
     #[cfg(unix)]
     extensions.insert(Descriptor(std::os::fd::AsRawFd::as_raw_fd(io)));
     #[cfg(not(unix))]
@@ -236,5 +241,14 @@ mod tests {
         let (io, _) = listener.accept().await.unwrap();
         on_connect(&io, &mut Extensions::new());
         assert!(io.nodelay().unwrap());
+    }
+
+    #[actix_web::test]
+    async fn an_idle_client_that_has_vanished_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (io, _) = listener.accept().await.unwrap();
+        on_connect(&io, &mut Extensions::new());
+        assert!(SockRef::from(&io).keepalive().unwrap());
     }
 }

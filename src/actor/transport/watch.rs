@@ -27,8 +27,8 @@ const SCRATCH_SIZE: usize = 8 * 1024;
 /// A connection that has brought so many bytes at once is read without a copy next time.
 const MUCH: usize = 4 * 1024;
 
-/// Whether a connection has `TCP_NODELAY` if its listener has.
-const INHERITS_NODELAY: bool = cfg!(any(target_os = "linux", target_os = "android"));
+/// Whether a connection has `TCP_NODELAY` and `SO_KEEPALIVE` if its listener has.
+const INHERITS_OPTIONS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 thread_local! {
     /// What all connections of this thread read into.
@@ -160,8 +160,8 @@ impl Acceptor {
     /// # Errors
     /// When the system does not allow it, or the runtime is at its end.
     pub(crate) fn new(listener: net::TcpListener) -> io::Result<Self> {
-        if INHERITS_NODELAY {
-            SockRef::from(&listener).set_tcp_nodelay(true)?;
+        if INHERITS_OPTIONS {
+            set_options(SockRef::from(&listener))?;
         }
         let place = Place::take(&listener, Ready::empty())?;
         let listener = mio::net::TcpListener::from_std(listener);
@@ -169,17 +169,22 @@ impl Acceptor {
     }
 
     /// The next connection, not blocking, and its peer. What is written to it leaves at once, even if the peer has not
-    /// acknowledged what was written before.
+    /// acknowledged what was written before; and a peer that has vanished is noticed, even if nothing is written.
     ///
     /// # Errors
     /// Those of accept(2).
     pub(crate) async fn accept(&self) -> io::Result<(net::TcpStream, SocketAddr)> {
         let accept = || Ok((self.listener.accept()?, true));
         let (io, peer) = poll_fn(|cx| self.place.poll_io(Ready::READING, cx, accept)).await?;
-        if !INHERITS_NODELAY {
-            // Of a connection that is gone already it need not be true.
-            let _ = io.set_nodelay(true);
+        if !INHERITS_OPTIONS {
+            // Of a connection that is gone already they need not be true.
+            let _ = set_options(SockRef::from(&io));
         }
         Ok((io.into(), peer))
     }
+}
+
+fn set_options(socket: SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use bytes::BytesMut;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::io::poll_read_buf;
@@ -78,6 +79,7 @@ impl Acceptor {
         let (io, peer) = self.0.accept().await?;
         // Of a connection that is gone already it need not be true.
         let _ = io.set_nodelay(true);
+        let _ = SockRef::from(&io).set_keepalive(true);
         Ok((io.into_std()?, peer))
     }
 }

@@ -337,6 +337,7 @@ async fn who_connects_is_accepted() {
         let (io, peer) = soon(acceptor.accept()).await.unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(io.nodelay().unwrap());
+        assert!(SockRef::from(&io).keepalive().unwrap());
         let mut io = Watched::new(io).unwrap();
         soon(io.write_all(b"x")).await.unwrap();
         client.read_exact(&mut [0]).unwrap();
