@@ -135,3 +135,17 @@ describe("what the clients meet is what the matrix says", () => {
     });
   }
 });
+
+describe("subprotocols", () => {
+  const server = echoServer({ before, after });
+
+  // engine.io-client 3 offers them in browsers only
+  for (const pair of PAIRS.filter(({ client, mode }) => client.eio === 4 && mode.arrived === "websocket")) {
+    it(`${pair.name}: the first that is offered is agreed on`, async () => {
+      const client = await Client.open(pair.client, pair.mode, server.url, { protocols: ["one", "two"] });
+      assert.equal(client.socket.transport.ws.protocol, "one");
+      assert.equal(await client.echo("agreed"), "agreed");
+      await client.close();
+    });
+  }
+});
