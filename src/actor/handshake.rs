@@ -267,6 +267,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_session_keeps_little() {
+        assert!(size_of::<Handshake>() <= 64);
+    }
+
+    #[test]
     fn addresses_come_back_as_they_went_in() {
         let ip: IpAddr = Ipv4Addr::new(10, 0, 0, 1).into();
         for peer in [
