@@ -24,6 +24,7 @@ use self::own::{Setting, Threads};
 use super::handover::on_connect;
 use super::linger::close_after;
 use super::scope::{Scope, scope};
+use super::serving::announce_end;
 use crate::actor::Server;
 
 /// How long connections have to end when the sessions have ended.
@@ -224,7 +225,9 @@ fn not_implemented(req: &HttpRequest, timeout: Duration) -> HttpResponse {
     if req.headers().contains_key(header::UPGRADE) {
         return close_after(HttpResponse::NotImplemented().body("Not Implemented"), timeout);
     }
-    HttpResponse::NotImplemented().finish()
+    let mut response = HttpResponse::NotImplemented().finish();
+    announce_end(req, &mut response);
+    response
 }
 
 /// Runs an HTTP server until SIGTERM or Ctrl-C, then [drains](Server::drain) `server`, by

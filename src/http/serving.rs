@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use actix_http::ConnectionType;
 use actix_web::dev::ServiceResponse;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::http::{StatusCode, Version};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
 use super::asked::Asked;
 use super::door::{Door, LocalBoxFuture};
@@ -96,7 +98,7 @@ impl Future for Serving {
                 }
             }
         }
-        let response = match &mut this.step {
+        let mut response = match &mut this.step {
             Step::Poll(poll, jsonp) => {
                 let Poll::Ready(answer) = Pin::new(&mut *poll).poll(cx) else {
                     // A busy session answers within a turn, and then nothing need be put away.
@@ -123,7 +125,19 @@ impl Future for Serving {
             }
         };
         this.step = Step::Over;
+        announce_end(this.asked.request(), &mut response);
         Poll::Ready(response)
+    }
+}
+
+/// Says that the connection ends if it does: actix's dispatcher keeps none whose request has `Connection: upgrade`, and
+/// a proxy that is not told sends its next request on it.
+pub(super) fn announce_end(req: &HttpRequest, response: &mut HttpResponse) {
+    if req.version() == Version::HTTP_11
+        && req.head().connection_type() == ConnectionType::Upgrade
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 

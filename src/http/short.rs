@@ -201,7 +201,7 @@ impl<'a> Facts<'a> {
                 4 if is("host") => once(&mut host, ())?,
                 6 if is("expect") => return None,
                 7 if is("upgrade") => return None,
-                10 if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => return None,
+                10 if is("connection") && !is_kept(field.value) => return None,
                 10 if is("user-agent") && headers::is_old_ie(field.value) => return None,
                 12 if is("content-type") => once(&mut content_type, field.value)?,
                 14 if is("content-length") => once(&mut content_length, plain_number(field.value)?)?,
@@ -216,6 +216,11 @@ impl<'a> Facts<'a> {
             encodings,
         })
     }
+}
+
+/// Whether a `Connection` leaves it at that: an upgrade to nothing, as proxies write it, is none.
+fn is_kept(connection: &[u8]) -> bool {
+    connection.eq_ignore_ascii_case(b"keep-alive") || connection.eq_ignore_ascii_case(b"upgrade")
 }
 
 /// Sets what may be set once.

@@ -133,6 +133,41 @@ async fn neighbours_of_the_path_are_not_ours() {
     assert_eq!(http.get(&format!("/engine.io/{QUERY}")).await.status, 200);
 }
 
+/// `Connection: upgrade` alone, as proxies send polls by a line that is widely copied: actix ends the connection.
+#[actix_web::test]
+async fn an_upgrade_to_nothing_is_told_that_its_connection_ends() {
+    const VAIN: (&str, &str) = ("connection", "upgrade");
+    let server = echo(|_| ()).start();
+    let host = serve(&server);
+    let client = Polling::open(host.addr).await;
+    let (own, target) = (format!("/engine.io/{QUERY}"), client.target());
+    let requests = [
+        ("GET", &*own, None, 200),
+        ("POST", target, Some(b"4hi".as_slice()), 200),
+        ("GET", target, None, 200),
+        ("GET", "/engine.io/?EIO=4&transport=tcp", None, 400),
+        ("POST", target, Some(b"9"), 400),
+    ];
+    for (method, target, body, status) in requests {
+        let mut http = Http::connect(host.addr).await;
+        http.send(method, target, &[VAIN], body).await;
+        let response = http.response().await;
+        assert_eq!(response.status, status, "{method} {target}: {response:?}");
+        assert_eq!(response.header("connection"), Some("close"), "{method} {target}");
+        http.closed().await;
+    }
+    let listener = engineio::listen(&server, ("127.0.0.1", 0)).unwrap().workers(1);
+    let addr = listener.addresses().unwrap()[0];
+    actix_rt::spawn(listener.run());
+    let mut http = Http::connect(addr).await;
+    let response = http.get_with("/elsewhere", &[VAIN]).await;
+    assert_eq!(
+        (response.status, response.header("connection")),
+        (501, Some("close"))
+    );
+    http.closed().await;
+}
+
 #[actix_web::test]
 async fn without_half_closed_connections_a_poll_that_leaves_is_seen() {
     let server = echo(|_| ()).start();

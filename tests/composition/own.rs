@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 
 use engineio::{Listener, Server};
 
-use crate::common::{Frame, Http, Polling, WebSocket, echo, ms, open_packet, port, upgrade};
+use crate::common::{Frame, Http, Polling, Response, WebSocket, echo, ms, open_packet, port, upgrade};
 
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WS: &str = "/engine.io/?EIO=4&transport=websocket";
@@ -144,4 +144,47 @@ async fn many_may_wait_to_be_accepted() {
     run(listener.own_listeners(true).workers(1));
     Polling::open(addr).await;
     drop(waiting);
+}
+
+/// `Connection: upgrade` alone, as proxies send polls by a line that is widely copied.
+#[actix_web::test]
+async fn an_upgrade_to_nothing_leaves_the_connection_as_it_is() {
+    const VAIN: (&str, &str) = ("connection", "upgrade");
+    let is_kept = |response: &Response| response.header("connection").is_none();
+    // The long way, and the short one.
+    for is_hooked in [true, false] {
+        let server = echo(|_| {}).start();
+        let listener = engineio::listen(&server, ("127.0.0.1", 0)).unwrap();
+        let listener = match is_hooked {
+            true => listener.scope(|scope| scope.headers(|_, _| {})),
+            false => listener,
+        };
+        let addr = run(listener.own_listeners(true).workers(1));
+        let mut http = Http::connect(addr).await;
+        let opened = http.get_with(POLLING, &[VAIN]).await;
+        let sid = open_packet(opened.text())["sid"].as_str().unwrap().to_owned();
+        let target = format!("{POLLING}&sid={sid}");
+        assert!(is_kept(&opened), "{opened:?}");
+        for round in 0..3 {
+            let packet = format!("4{round}");
+            http.send("POST", &target, &[VAIN], Some(packet.as_bytes())).await;
+            let posted = http.response().await;
+            let polled = http.get_with(&target, &[VAIN]).await;
+            assert_eq!((posted.text(), polled.text()), ("ok", &*packet));
+            assert!(is_kept(&posted) && is_kept(&polled), "{posted:?} {polled:?}");
+        }
+        for (target, status) in [("/engine.io/?EIO=4&transport=tcp", 400), ("/elsewhere", 501)] {
+            let refused = http.get_with(target, &[VAIN]).await;
+            assert_eq!(refused.status, status, "{refused:?}");
+            assert!(is_kept(&refused), "{refused:?}");
+        }
+        // Whoever refuses a WebSocket cannot tell where the next request begins.
+        let headers = [VAIN, ("upgrade", "websocket")];
+        let refused = http.get_with(WS, &headers).await;
+        assert_eq!(
+            (refused.status, refused.header("connection")),
+            (400, Some("close"))
+        );
+        http.closed().await;
+    }
 }

@@ -6,16 +6,17 @@ import { after, before, describe, it } from "node:test";
 import { TestServer } from "../engineio/support/server.mjs";
 import { once } from "../engineio/support/wait.mjs";
 import { Client } from "./support/client.mjs";
-import { deployed, haproxy, haproxyWithoutCookies, nginx } from "./support/proxy.mjs";
+import { deployed, haproxy, haproxyWithoutCookies, nginx, nginxWithoutMap } from "./support/proxy.mjs";
 
 const POLLING = { transports: ["polling"] };
 const WEBSOCKET = { transports: ["websocket"] };
 const UPGRADE = { transports: ["polling", "websocket"] };
 
 /** A server whose sessions' ids begin with its name. */
-function server(name) {
+function server(name, options) {
   return TestServer.start({
     listen: true,
+    ...options,
     workers: 2,
     generateId: `prefix:${name}-`,
     config: {
@@ -29,8 +30,8 @@ function server(name) {
 }
 
 /** Two servers and a proxy in front of them. */
-async function site(proxy) {
-  const [a, b] = await Promise.all([server("a"), server("b")]);
+async function site(proxy, options = {}) {
+  const [a, b] = await Promise.all([server("a", options), server("b", options)]);
   try {
     const front = await proxy.start({ a: a.port, b: b.port });
     return { servers: { a, b }, front, url: front.url };
@@ -178,6 +179,21 @@ for (const proxy of [nginx, haproxy, haproxyWithoutCookies]) {
       await Promise.all([...clients, ...later].map(({ socket }) => socket.close()));
       await front.stop();
       await servers.b.close();
+    });
+  });
+}
+
+for (const ownListeners of [false, true]) {
+  describe(`${nginxWithoutMap.name}${ownListeners ? ", own listeners" : ""}`, () => {
+    it("no session is lost that only polls", async () => {
+      const { servers, front, url } = await site(nginxWithoutMap, { ownListeners });
+      const clients = await sessions(url, 30, POLLING);
+      await Promise.all(clients.map(async (client) => {
+        for (let round = 0; round < 100; round++) await client.echoes(`message ${round}`);
+        await client.close();
+      }));
+      await front.stop();
+      await Promise.all([servers.a.close(), servers.b.close()]);
     });
   });
 }

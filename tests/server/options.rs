@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) config: Settings,
     /// `engineio::listen` instead of an `App` with `scope`.
     pub(crate) listen: bool,
+    /// With `listen`: each thread accepts for itself.
+    pub(crate) own_listeners: bool,
     pub(crate) port: u16,
     pub(crate) workers: Option<usize>,
     pub(crate) cors: Option<CorsOptions>,

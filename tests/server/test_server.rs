@@ -70,7 +70,9 @@ async fn listen(
 ) -> std::io::Result<()> {
     let mut listener = engineio::listen(server, ("127.0.0.1", options.port))?;
     let addresses = listener.addresses()?;
-    listener = listener.workers(options.workers.unwrap_or(1));
+    listener = listener
+        .workers(options.workers.unwrap_or(1))
+        .own_listeners(options.own_listeners);
     let engine = server.clone();
     // Runs when `run` below has been polled once: signals are caught from then on.
     actix_rt::spawn(async move {

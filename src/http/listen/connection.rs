@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::{ParseError, PayloadError};
 use actix_http::h1::{Codec, Message, MessageType};
-use actix_http::{HttpMessage as _, Request, ServiceConfig, StatusCode};
+use actix_http::{ConnectionType, HttpMessage as _, Request, ServiceConfig, StatusCode, Version};
 use actix_rt::time::{Sleep, sleep};
 use actix_service::Service;
 use actix_web::dev::ServiceResponse;
@@ -69,6 +69,8 @@ pub(super) struct Connection<F> {
     has_more: bool,
     /// Whether no further request is taken.
     is_last: bool,
+    /// Whether the request has `Connection: upgrade`, and nothing that could take the connection.
+    upgrades_to_nothing: bool,
     /// Whether the client has ended the connection.
     has_left: bool,
     deadline: Option<(Awaited, Pin<Box<Sleep>>)>,
@@ -114,6 +116,7 @@ impl<F> Connection<F> {
             is_fresh: true,
             has_more: false,
             is_last: false,
+            upgrades_to_nothing: false,
             has_left: false,
             deadline: None,
         }
@@ -323,6 +326,12 @@ impl<F> Connection<F> {
         };
         request.head_mut().peer_addr = Some(self.peer);
         let kind = self.codec.message_type();
+        self.upgrades_to_nothing =
+            self.codec.upgrade() && kind != MessageType::Stream && request.version() == Version::HTTP_11;
+        if self.upgrades_to_nothing {
+            // Outweighs the other type: proxies say that of polls too, and want the connection kept.
+            request.head_mut().set_connection_type(ConnectionType::KeepAlive);
+        }
         if kind == MessageType::None {
             return Some(request);
         }

@@ -41,6 +41,7 @@ fn whole_polls_and_posts_of_a_session_take_it() {
     let taken = [
         get(query, "host: x\r\n"),
         get(query, "HOST:x\r\nconnection:Keep-Alive\r\n"),
+        get(query, "host: x\r\nconnection: Upgrade\r\n"),
         get(query, browser),
         post("host: x\r\ncontent-length: 2\r\n", "4a"),
         post("content-type: text/plain\r\nContent-Length: 0\r\nHost: x\r\n", ""),
@@ -79,6 +80,7 @@ fn whatever_is_unusual_is_left() {
         get(query, ""),
         get(query, "host: x\r\nhost: x\r\n"),
         get(query, "host: x\r\nconnection: close\r\n"),
+        get(query, "host: x\r\nconnection: upgrade, close\r\n"),
         get(query, "host: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"),
         get(query, "host: x\r\nupgrade: h2c\r\n"),
         get(query, "host: x\r\ncontent-length: 0\r\n"),

@@ -38,20 +38,25 @@ function answer(url) {
 /** The two servers' addresses, filled in. */
 const servers = (ports) => [["127.0.0.1:3001", `127.0.0.1:${ports.a}`], ["127.0.0.1:3002", `127.0.0.1:${ports.b}`]];
 
-export const nginx = {
-  name: "nginx",
-  start: (ports) =>
-    start("nginx", (folder, port) => {
-      const site = fill(deployed("nginx.conf"), [["listen 80;", `listen 127.0.0.1:${port};`], ...servers(ports)]);
-      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map((kind) => `${kind}_temp_path ${folder}/${kind};`).join("\n");
-      const main = `daemon off;\npid ${folder}/pid;\nerror_log stderr warn;\nworker_processes 2;
+/** `edit` pairs change more than the ports. */
+const startNginx = (ports, edit = []) =>
+  start("nginx", (folder, port) => {
+    const site = fill(deployed("nginx.conf"), [["listen 80;", `listen 127.0.0.1:${port};`], ...servers(ports), ...edit]);
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map((kind) => `${kind}_temp_path ${folder}/${kind};`).join("\n");
+    const main = `daemon off;\npid ${folder}/pid;\nerror_log stderr warn;\nworker_processes 2;
 events { worker_connections 1024; }\nhttp {\n${temporary}\n${site}\n}\n`;
-      return [main, ["-p", folder, "-e", "stderr", "-c"], { NGINX: `${LISTENER};` }];
-    }),
+    return [main, ["-p", folder, "-e", "stderr", "-c"], { NGINX: `${LISTENER};` }];
+  });
+
+export const nginx = { name: "nginx", start: startNginx };
+
+/** nginx with a line that is widely copied: every request says `Connection: upgrade`. */
+export const nginxWithoutMap = {
+  name: "nginx, without the map",
+  start: (ports) => startNginx(ports, [["Connection $engine_connection;", 'Connection "upgrade";']]),
 };
 
-/** `edit` pairs change more than the ports. */
 const startHaproxy = (ports, edit = []) =>
   start("haproxy", () => {
     const text = fill(deployed("haproxy.cfg"), [["bind :80", `bind fd@${LISTENER}`], ...servers(ports), ...edit]);

@@ -9,7 +9,8 @@ use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::h1::Message;
 use actix_http::{ConnectionType, Response, StatusCode};
 use actix_web::HttpResponse;
-use bytes::Buf;
+use actix_web::http::header;
+use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio_util::codec::Encoder;
 
@@ -26,8 +27,13 @@ impl<F> Connection<F> {
         if !head.upgrade() && (self.inlet.is_some() || self.is_last || is_stopping) {
             head.head_mut().set_connection_type(ConnectionType::Close);
         }
-        let size = body.size();
+        self.upgrades_to_nothing &= !head.upgrade() && head.status() != StatusCode::SWITCHING_PROTOCOLS;
+        let is_offer = head.headers().contains_key(header::UPGRADE);
+        let (size, start) = (body.size(), self.output.len());
         self.codec.encode(Message::Item((head, size)), &mut self.output)?;
+        if self.is_kept() && !is_offer {
+            unsay_upgrade(&mut self.output, start);
+        }
         match size {
             BodySize::None | BodySize::Sized(0) => self.finish(),
             _ => self.step = Step::Answering { body, slow: false },
@@ -68,8 +74,13 @@ impl<F> Connection<F> {
 
     /// The answer is complete.
     pub(super) fn finish(&mut self) {
-        self.is_last |= !self.codec.keep_alive();
+        self.is_last |= !self.codec.keep_alive() && !self.is_kept();
         self.step = Step::Idle;
+    }
+
+    /// Whether the connection is kept although the encoder takes it for one that was upgraded.
+    fn is_kept(&self) -> bool {
+        self.upgrades_to_nothing && self.codec.upgrade()
     }
 
     /// Answers for the App, as the last that is said.
@@ -101,5 +112,16 @@ impl<F> Connection<F> {
         }
         self.output.clear();
         Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
+/// Takes out of the head at `start` what the encoder repeats of its request: it does so before all other headers.
+fn unsay_upgrade(output: &mut BytesMut, start: usize) {
+    const REPEATED: &[u8] = b"\r\nconnection: upgrade";
+    let mut lines = output[start..].windows(REPEATED.len());
+    if let Some(at) = lines.position(|line| line.eq_ignore_ascii_case(REPEATED)) {
+        let at = start + at;
+        output.copy_within(at + REPEATED.len().., at);
+        output.truncate(output.len() - REPEATED.len());
     }
 }
