@@ -81,7 +81,8 @@ pub struct Config {
     /// an option of the same name. Default true.
     pub add_trailing_slash: bool,
     /// Whether an upgrade request under our path that no transport takes is answered and its connection
-    /// closed. With `false` it is left to the application's default service. Default true.
+    /// closed. With `false` it is left to the application's default service. Default true. Polls and POSTs that only
+    /// offer another protocol, such as `h2c`, are served as if they did not.
     pub destroy_upgrade: bool,
     /// How long after that answer the connection is closed. Default 1 s.
     pub destroy_upgrade_timeout: Duration,

@@ -133,7 +133,7 @@ struct Mounted {
 impl Mounted {
     fn serve(&self, asked: Asked) -> Serving {
         let req = asked.request();
-        let upgrade = Upgrade::of(req.headers());
+        let upgrade = wanted(req.headers(), req.query_string());
         if upgrade != Upgrade::Foreign {
             return Serving::new(self.door.clone(), asked, upgrade);
         }
@@ -145,11 +145,27 @@ impl Mounted {
     }
 }
 
+/// What a request wants to become. Polls may offer another protocol, as some HTTP clients do with whatever they send: they
+/// are answered in the one that they came in.
+fn wanted(headers: &HeaderMap, query: &str) -> Upgrade {
+    let is_poll = || {
+        let mut parameters = form_urlencoded::parse(query.as_bytes());
+        parameters.any(|(name, value)| name == "transport" && value == "polling")
+    };
+    match Upgrade::of(headers) {
+        Upgrade::Foreign if is_poll() => Upgrade::None,
+        upgrade => upgrade,
+    }
+}
+
 impl HttpServiceFactory for Scope {
     fn register(self, config: &mut AppService) {
         let path = ResourceDef::new(self.door.config().path.clone());
         let guards: Option<Vec<Box<dyn Guard>>> = (!self.door.config().destroy_upgrade).then(|| {
-            let ours = fn_guard(|ctx| Upgrade::of(ctx.head().headers()) != Upgrade::Foreign);
+            let ours = fn_guard(|ctx| {
+                let head = ctx.head();
+                wanted(head.headers(), head.uri.query().unwrap_or_default()) != Upgrade::Foreign
+            });
             vec![Box::new(ours) as Box<dyn Guard>]
         });
         config.register_service(path, guards, ScopeFactory(self.mount()), None);

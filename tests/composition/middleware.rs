@@ -34,7 +34,7 @@ async fn answers(addr: std::net::SocketAddr) -> Vec<(&'static str, Response)> {
     answers.push(("unknown session", http.get(&format!("{POLLING}&sid=x")).await));
     answers.push(("bad payload", client.post("9").await));
     let foreign = [("connection", "upgrade"), ("upgrade", "h2c")];
-    answers.push(("foreign upgrade", http.get_with(POLLING, &foreign).await));
+    answers.push(("foreign upgrade", http.get_with(WS, &foreign).await));
     answers
 }
 

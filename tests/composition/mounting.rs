@@ -3,7 +3,8 @@
 use actix_web::{App, HttpResponse, web};
 use engineio::Server;
 
-use crate::common::{Http, Polling, WebSocket, echo, serve, upgrade};
+use super::own::run;
+use crate::common::{Http, Polling, WebSocket, echo, open_packet, serve, upgrade};
 use crate::host;
 
 const QUERY: &str = "?EIO=4&transport=polling";
@@ -166,6 +167,33 @@ async fn an_upgrade_to_nothing_is_told_that_its_connection_ends() {
         (501, Some("close"))
     );
     http.closed().await;
+}
+
+/// As Java's client and `curl --http2` ask for whatever they ask for.
+#[actix_web::test]
+async fn a_poll_may_offer_another_protocol() {
+    let offer = [
+        ("connection", "Upgrade, HTTP2-Settings"),
+        ("upgrade", "h2c"),
+        ("http2-settings", "AAMAAABkAAQAAP__"),
+    ];
+    for destroy_upgrade in [true, false] {
+        let server = echo(|config| config.destroy_upgrade = destroy_upgrade).start();
+        let listener = engineio::listen(&server, ("127.0.0.1", 0)).unwrap();
+        let host = serve(&server);
+        for addr in [host.addr, run(listener.own_listeners(true).workers(1))] {
+            let ask = async |method: &str, target: &str, body: Option<&[u8]>| {
+                let mut http = Http::connect(addr).await;
+                http.send(method, target, &offer, body).await;
+                http.response().await
+            };
+            let opened = ask("GET", &format!("/engine.io/{QUERY}"), None).await;
+            let open = open_packet(opened.text());
+            let target = format!("/engine.io/{QUERY}&sid={}", open["sid"].as_str().unwrap());
+            assert_eq!(ask("POST", &target, Some(b"4hi")).await.text(), "ok");
+            assert_eq!(ask("GET", &target, None).await.text(), "4hi");
+        }
+    }
 }
 
 #[actix_web::test]

@@ -137,7 +137,7 @@ async fn destroy_upgrade_timeout_is_when_the_connection_closes() {
     let before = Instant::now();
     let headers = [("connection", "upgrade"), ("upgrade", "h2c")];
     let response = http
-        .get_with("/engine.io/?EIO=4&transport=polling", &headers)
+        .get_with("/engine.io/?EIO=4&transport=websocket", &headers)
         .await;
     assert_eq!(response.status, 400);
     http.closed().await;
@@ -153,7 +153,7 @@ async fn destroy_upgrade_false_leaves_it_to_the_default_service() {
         .service(engineio::scope(&engine))
         .default_service(actix_web::web::to(|| async { "mine" })));
     let mut http = Http::connect(host.addr).await;
-    let target = "/engine.io/?EIO=4&transport=polling";
+    let target = "/engine.io/?EIO=4&transport=websocket";
     let headers = [("connection", "upgrade"), ("upgrade", "h2c")];
     assert_eq!(http.get_with(target, &headers).await.text(), "mine");
     let mut client = Polling::open(host.addr).await;
@@ -177,7 +177,7 @@ async fn destroy_upgrade_in_listen_is_501() {
         let before = Instant::now();
         let headers = [("connection", "upgrade"), ("upgrade", "h2c")];
         let response = http
-            .get_with("/engine.io/?EIO=4&transport=polling", &headers)
+            .get_with("/engine.io/?EIO=4&transport=websocket", &headers)
             .await;
         assert_eq!(response.status, status);
         let answered = Instant::now();
