@@ -124,6 +124,10 @@ impl MessageBody for Body {
         // The dispatcher polls us after it has read, so no waker of ours need lie in the payload.
         let mut noop = Context::from_waker(Waker::noop());
         while this.transport.wants_input(cx) {
+            if this.transport.has_rest() {
+                this.transport.proceed();
+                continue;
+            }
             match Pin::new(&mut this.payload).poll_next(&mut noop) {
                 Poll::Ready(Some(Ok(bytes))) => this.transport.receive(bytes),
                 Poll::Ready(Some(Err(_)) | None) => {

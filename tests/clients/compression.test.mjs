@@ -245,8 +245,9 @@ it("levels are read, and 9 is shorter than 1", async () => {
   assert.ok(lengths[9] < lengths[1], JSON.stringify(lengths));
 });
 
-for (const budget of [0, 65_536]) describe(`permessage-deflate abused, ${budget} bytes of context`, () => {
-  const server = echoServer({ before, after }, "--context-takeover", budget);
+const abused = [["--context-takeover", 0], ["--context-takeover", 65_536], ["--no-handover"]];
+for (const flags of abused) describe(`permessage-deflate abused, ${flags.join(" ")}`, () => {
+  const server = echoServer({ before, after }, ...flags);
   const compressed = () => RawSocket.open(server, 4, {}, { perMessageDeflate: true });
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.it.pid}/status`, "utf8"))[1]) / 1024;
 
@@ -288,5 +289,19 @@ for (const budget of [0, 65_536]) describe(`permessage-deflate abused, ${budget}
     const grown = peak() - before;
     assert.ok(grown < 10, `${grown.toFixed(1)} MB more at the peak`);
     await neighbour.close();
+  });
+
+  it("many messages below the limit come one after the other", async () => {
+    const socket = await compressed();
+    const large = Buffer.alloc(999_000);
+    socket.ws.send(large);
+    assert.equal((await socket.next()).length, large.length);
+    const before = peak();
+    // all in one write: a few bytes each
+    socket.ws._socket.write(Buffer.concat(Array(60).fill(frame(0xc2, squeeze(large)))));
+    for (let received = 0; received < 60; received++) assert.ok(large.equals(await socket.next()));
+    const grown = peak() - before;
+    assert.ok(grown < 10, `${grown.toFixed(1)} MB more at the peak`);
+    await socket.close();
   });
 });

@@ -17,7 +17,7 @@ use crate::proto::{Close, CloseReason, Frame};
 use crate::ws::{CloseCode, Encoding, Message};
 
 /// How many bytes may lie in one direction before its producer has to wait.
-const HIGH_WATER: usize = 64 * 1024;
+pub(super) const HIGH_WATER: usize = 64 * 1024;
 
 /// What a queued item costs beyond its bytes.
 const ITEM_OVERHEAD: usize = 64;
@@ -336,9 +336,13 @@ impl Outbound {
 }
 
 fn size((_, message): &Inbound) -> usize {
-    ITEM_OVERHEAD
-        + match message {
-            Message::Text(text) => text.len(),
-            Message::Binary(bytes) => bytes.len(),
-        }
+    ITEM_OVERHEAD + payload(message)
+}
+
+/// How many bytes a message has.
+pub(super) fn payload(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+    }
 }

@@ -11,7 +11,7 @@ use super::alarm::Alarm;
 use super::attachment::{Attachment, Failed, limits};
 use super::bare::Bare;
 use super::linger::Linger;
-use super::link::{Link, Outbound};
+use super::link::{HIGH_WATER, Link, Outbound, payload};
 use crate::actor::clock;
 use crate::actor::handle::Socket;
 use crate::proto::{FrameRef, ProbeId};
@@ -42,6 +42,8 @@ pub(crate) struct WebSocketTransport {
     alarm: Alarm,
     /// Until when a peer that broke the protocol is listened to.
     linger: Option<Linger>,
+    /// Some of what was received waits until the socket has taken what came before.
+    rests: bool,
     ended: bool,
 }
 
@@ -64,6 +66,7 @@ impl WebSocketTransport {
             attachment,
             alarm: Alarm::default(),
             linger: None,
+            rests: false,
             ended: false,
         }
     }
@@ -95,15 +98,39 @@ impl WebSocketTransport {
         if let Some(linger) = &mut self.linger {
             linger.heard(clock::now());
         }
+        // Only what was compressed can be more than that.
+        let most = HIGH_WATER + bytes.len();
         self.connection.receive(bytes);
+        self.take_apart(most);
+    }
+
+    /// Whether there is something to [`proceed`](Self::proceed) with.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.rests
+    }
+
+    /// Goes on with what was received, where it [wants input](Self::wants_input) and [has a rest](Self::has_rest).
+    pub(crate) fn proceed(&mut self) {
+        self.take_apart(HIGH_WATER);
+    }
+
+    /// Turns what was received into messages, until they have so many bytes: a few compressed ones may be many.
+    fn take_apart(&mut self, most: usize) {
         let (bare, mut batch) = (Bare::of(self.socket().server().config()), Attachment::batch());
+        let mut bytes = 0;
+        self.rests = false;
         let end = loop {
+            if bytes >= most {
+                self.rests = true;
+                break Ok(());
+            }
             if self.attachment.handed_over().is_some() {
                 break Ok(());
             }
             match bare.poll(&mut self.connection) {
                 Ok(Some(message)) => {
                     let handled = self.attachment.handle_message(message, &mut batch);
+                    bytes += batch.back().map_or(0, |(_, message)| payload(message));
                     self.close_if_failed(handled);
                 }
                 Ok(None) => break Ok(()),
