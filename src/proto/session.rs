@@ -203,21 +203,6 @@ impl Session {
         }
     }
 
-    /// Whether a client that polls has not come for what it is to be told: in revision 4 for a ping.
-    fn is_not_fetched(&self) -> bool {
-        let Some(Link::Polling(polling)) = self.state.link() else {
-            return false;
-        };
-        let is_waiting = match self.revision {
-            Revision::V4 => self
-                .buffer
-                .iter()
-                .any(|outgoing| outgoing.packet.kind == PacketType::Ping),
-            Revision::V3 => !self.buffer.is_empty(),
-        };
-        is_waiting && polling.parked.is_none()
-    }
-
     /// Tells the session that its driver hands it no input, because the application lags, or that it does so again.
     /// Meanwhile the client is not held to what it cannot be heard to do: pings go on, but its silence ends nothing,
     /// and no push is overdue. A client that does not poll has no such excuse.

@@ -67,6 +67,21 @@ impl Session {
         }
     }
 
+    /// Whether a client that polls has not come for what it is to be told: in revision 4 for a ping.
+    pub(super) fn is_not_fetched(&self) -> bool {
+        let Some(Link::Polling(polling)) = self.state.link() else {
+            return false;
+        };
+        let is_waiting = match self.revision {
+            Revision::V4 => self
+                .buffer
+                .iter()
+                .any(|outgoing| outgoing.packet.kind == PacketType::Ping),
+            Revision::V3 => !self.buffer.is_empty(),
+        };
+        is_waiting && polling.parked.is_none()
+    }
+
     /// A POST announces itself, before its body is read. It is answered by an [`Output::PushDone`] that
     /// carries its id.
     ///
