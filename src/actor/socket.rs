@@ -25,7 +25,9 @@ use super::handle::Socket;
 use super::handler::{Listeners, Panicked};
 use super::messages::{CloseSession, Send, Unpolled};
 use super::transport::Wire;
-use crate::proto::{CloseReason, Event, Output, ReadyState, Reply, SendError, Session, Terms, cost};
+use crate::proto::{
+    CloseReason, Event, FullPolicy, Output, ReadyState, Reply, SendError, Session, Terms, cost,
+};
 
 /// How long a closed session waits for its WebSocket to take the last frames.
 const LINGER: Duration = Duration::from_secs(5);
@@ -261,7 +263,7 @@ impl SocketActor {
             released += cost;
             dropped += u64::from(taken == Err(SendError::Full));
         }
-        if taken == Err(SendError::Full) && terms.full == crate::FullPolicy::Close {
+        if taken == Err(SendError::Full) && terms.full == FullPolicy::Close {
             self.socket.end_as_slow_consumer();
         }
         if released > 0 {

@@ -20,7 +20,7 @@ use super::linger::close_after;
 use super::serving::{Serving, ServingService};
 use super::short::Shortcut;
 use crate::actor::Server;
-use crate::proto::{BadRequest, Refusal};
+use crate::proto::{BadRequest, Refusal, asks_for_polling};
 
 /// Mounts a server in an `App`, at [`Config::path`](crate::Config::path): what engine.io calls `attach`.
 ///
@@ -148,12 +148,8 @@ impl Mounted {
 /// What a request wants to become. Polls may offer another protocol, as some HTTP clients do with whatever they send: they
 /// are answered in the one that they came in.
 fn wanted(headers: &HeaderMap, query: &str) -> Upgrade {
-    let is_poll = || {
-        let mut parameters = form_urlencoded::parse(query.as_bytes());
-        parameters.any(|(name, value)| name == "transport" && value == "polling")
-    };
     match Upgrade::of(headers) {
-        Upgrade::Foreign if is_poll() => Upgrade::None,
+        Upgrade::Foreign if asks_for_polling(query) => Upgrade::None,
         upgrade => upgrade,
     }
 }

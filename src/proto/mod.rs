@@ -24,6 +24,8 @@ pub use packet::{Frame, FrameRef, Packet, PacketType, Revision};
 pub use payload::Body;
 pub use probe::{Probe, ProbeStep};
 pub use refusal::{BadRequest, Refusal};
+#[cfg(feature = "server")]
+pub(crate) use request::asks_for_polling;
 pub use request::{Call, Head, Intent, Jsonp, Method};
 pub use session::{
     Answering, FullPolicy, Gone, Messages, OutgoingFrame, Passing, Session, Tally, Terms, cost,

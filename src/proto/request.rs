@@ -196,6 +196,13 @@ pub fn parse(head: Head<'_>, enabled: Transports, allow_eio3: bool) -> Result<In
     }
 }
 
+/// Whether a query asks for polling, whatever else is wrong with it.
+#[cfg(feature = "server")]
+pub(crate) fn asks_for_polling(query: &str) -> bool {
+    let asked = Query::read(query).ok().and_then(|query| query.transport);
+    asked.as_deref().and_then(Transport::from_name) == Some(Transport::Polling)
+}
+
 /// Whether method, transport and `Upgrade` fit together.
 fn check_door(head: &Head<'_>, transport: Transport, in_session: bool) -> Result<(), Refusal> {
     let push = in_session && transport == Transport::Polling && head.method == Method::Post;

@@ -370,3 +370,18 @@ fn parameters_are_read_as_forms_are() {
         assert_eq!(read, expected, "{query:?}");
     }
 }
+
+#[cfg(feature = "server")]
+#[test]
+fn a_query_asks_for_polling_by_its_transport_alone() {
+    for (query, asks) in [
+        ("EIO=4&transport=polling", true),
+        ("transport=%70olling&sid=x", true),
+        ("EIO=4&transport=websocket&j=0", false),
+        ("EIO=4&transport=", false),
+        ("transport=polling&transport=polling", false),
+        ("", false),
+    ] {
+        assert_eq!(asks_for_polling(query), asks, "{query}");
+    }
+}
